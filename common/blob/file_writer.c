@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * file_writer.c - objects come into a directory whole: written beside, synced, renamed, and the
+ * directories synced.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "blob/file_store.h"
+#include "crypto/crypto.h"
+
+enum {
+    FILE_MODE = 0600,
+    PLACE_TRIES = 100, /* each means that somebody removed an empty directory under our feet */
+    PIECE = 128 * 1024
+};
+
+struct file_writer {
+    struct blob_writer writer;
+    int                fd;
+    int                new_fd; /* the store's */
+    char               new_name[FILE_NEW_NAME];
+    bool               placed;
+};
+
+static struct file_store *of(struct blob_store *store)
+{
+    return (struct file_store *)store;
+}
+
+int file_new(struct file_store *store, enum bucket bucket, char ret_name[FILE_NEW_NAME],
+             struct err *err)
+{
+    uint8_t chance[(FILE_NEW_NAME - 1) / 2];
+    int     fd;
+
+    random_bytes(chance, sizeof(chance));
+    hex_write(ret_name, (struct bytes){chance, sizeof(chance)});
+    fd =
+        openat(store->new_fd[bucket], ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    if (fd < 0) {
+        return file_refused(err, "making a new file");
+    }
+    return fd;
+}
+
+int file_writer_open(struct blob_writer **ret_writer, struct blob_store *store,
+                     struct blob_name name, const char *content_type, struct err *err)
+{
+    struct file_writer  made = {.new_fd = of(store)->new_fd[name.bucket]};
+    struct file_writer *writer;
+
+    (void)content_type; /* a directory keeps none */
+    made.fd = file_new(of(store), name.bucket, made.new_name, err);
+    TRY(made.fd);
+    writer = mem_get(sizeof(*writer));
+    *writer = made;
+    *ret_writer = &writer->writer;
+    return 0;
+}
+
+int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *err)
+{
+    struct file_writer *writer = (struct file_writer *)base;
+
+    return fd_write_all(writer->fd, bytes, err) < 0 ? file_refused_below(err) : 0;
+}
+
+enum placed { PLACED, PLACE_AGAIN };
+
+/* Moves the new file to `key` under dir. Every directory on the way is synced, from the object up,
+ * also one that was there: whoever made it a moment ago may not have come to syncing it yet. */
+static int place(int dir, const char *key, struct file_writer *writer, struct err *err)
+{
+    const char     *slash = strchr(key, '/');
+    CLEANUP(fd) int child = -1;
+    char            segment[BLOB_SEGMENT_MOST + 1];
+    int             placed = PLACED;
+
+    if (slash == NULL) {
+        if (renameat(writer->new_fd, writer->new_name, dir, key) < 0) {
+            return errno == ENOENT ? PLACE_AGAIN : file_refused(err, "moving it to its place");
+        }
+    } else {
+        (void)snprintf(segment, sizeof(segment), "%.*s", (int)(slash - key), key);
+        if (mkdirat(dir, segment, FILE_STORE_DIR_MODE) < 0 && errno != EEXIST) {
+            return errno == ENOENT ? PLACE_AGAIN : file_refused(err, "making its directory");
+        }
+        child = file_enter(dir, segment, strlen(segment));
+        if (child < 0) {
+            return errno == ENOENT ? PLACE_AGAIN
+                                   : file_refused(err, "entering \"%s\" on its path", segment);
+        }
+        placed = place(child, slash + 1, writer, err);
+    }
+    if (placed == PLACED && fsync(dir) < 0) {
+        return file_refused(err, "syncing its directory");
+    }
+    return placed;
+}
+
+int file_writer_commit(struct blob_writer *base, struct err *err)
+{
+    struct file_writer *writer = (struct file_writer *)base;
+    int                 bucket = of(base->store)->bucket_fd[base->bucket];
+
+    if (fsync(writer->fd) < 0) {
+        return file_refused(err, "syncing the new file");
+    }
+    for (int tries = 0; tries < PLACE_TRIES; tries++) {
+        int placed = place(bucket, base->key, writer, err);
+
+        TRY(placed);
+        if (placed == PLACED) {
+            writer->placed = true;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_BLOB_REFUSED,
+                   "its directory or the new file was removed again and again; does something clean"
+                   " up the store's directory?");
+}
+
+void file_writer_close(struct blob_writer *base)
+{
+    struct file_writer *writer = (struct file_writer *)base;
+
+    if (!writer->placed) {
+        (void)unlinkat(writer->new_fd, writer->new_name, 0);
+    }
+    fd_close(writer->fd);
+    mem_free(writer);
+}
+
+int file_put(struct blob_store *store, struct blob_name name, struct bytes bytes,
+             const char *content_type, struct err *err)
+{
+    CLEANUP(blob_writer) struct blob_writer *writer = NULL;
+
+    TRY(blob_writer_open(&writer, store, name.bucket, name.key, content_type, err));
+    TRY(file_writer_put(writer, bytes, err));
+    return file_writer_commit(writer, err);
+}
+
+int file_put_file(struct blob_store *store, struct blob_name name, int from, int64_t size,
+                  const char *content_type, struct err *err)
+{
+    CLEANUP(blob_writer) struct blob_writer *writer = NULL;
+    CLEANUP(text) char                      *piece = mem_get(PIECE);
+    int64_t                                  at = 0;
+
+    TRY(blob_writer_open(&writer, store, name.bucket, name.key, content_type, err));
+    while (at < size) {
+        size_t  want = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        ssize_t got = pread(from, piece, want, at);
+
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return err_errno(err, "reading the file to store at %lld", (long long)at);
+        }
+        if (got == 0) {
+            return err_set(err, ERR_SYSTEM, "the file to store ends at %lld of %lld bytes",
+                           (long long)at, (long long)size);
+        }
+        TRY(file_writer_put(writer, (struct bytes){(const uint8_t *)piece, (size_t)got}, err));
+        at += got;
+    }
+    return file_writer_commit(writer, err);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "farm/farm.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { TRY_AGAIN_MS = 100 };
+
+struct key_row {
+    const char *variable;
+    const char *hex;
+    uint8_t    *slot;
+};
+
+static int read_key(const struct key_row *key, struct err *err)
+{
+    if (key->hex[0] == '\0') {
+        return err_set(err, ERR_CONFIG_WRONG,
+                       "%s is not set: give 32 bytes as 64 hex digits (openssl rand -hex 32), the same"
+                       " to every process of the farm, or name a file in %s_FILE",
+                       key->variable, key->variable);
+    }
+    if (!hex_read(key->slot, KEY_BYTES, bytes_of(key->hex))) {
+        return err_set(err, ERR_CONFIG_WRONG, "%s is not 64 hex digits", key->variable);
+    }
+    return 0;
+}
+
+static int read_keys(struct farm *farm, struct err *err)
+{
+    const struct config *config = farm->config;
+    const struct key_row keys[] = {
+        {"PRT_CHAIN_KEY", config->chain_key, farm->chain_key},
+        {"PRT_SIGNING_KEY", config->signing_key, farm->signing_key},
+        {"PRT_TOKEN_KEY", config->token_key, farm->token_key},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        TRY(read_key(&keys[i], err));
+    }
+    if (config->token_key_old[0] != '\0') {
+        const struct key_row old = {"PRT_TOKEN_KEY_OLD", config->token_key_old, farm->token_key_old};
+
+        TRY(read_key(&old, err));
+        farm->has_token_key_old = true;
+    }
+    return 0;
+}
+
+int farm_store_open(struct store **ret_store, const struct config *config, struct err *err)
+{
+    if (config->postgres_url[0] == '\0') {
+        return err_set(err, ERR_CONFIG_WRONG,
+                       "PRT_POSTGRES_URL is not set: give a libpq connection string, for example"
+                       " \"host=/run/postgresql dbname=prt user=prt\"");
+    }
+    return store_open(ret_store, config->postgres_url, "prt", err);
+}
+
+int farm_blob_open(struct blob_store **ret_blob, const struct config *config, struct err *err)
+{
+    const struct blob_settings settings = {
+        .url = config->blob_url,
+        .prefix = config->blob_prefix,
+        .access_key = config->s3_access_key,
+        .secret_key = config->s3_secret_key,
+        .region = config->s3_region,
+    };
+
+    return blob_store_open(ret_blob, &settings, err);
+}
+
+static int open_stream(struct farm *farm, const char *program, struct err *err)
+{
+    const struct config         *config = farm->config;
+    const struct stream_settings settings = {
+        .url = config->nats_url,
+        .user = config->nats_user,
+        .password = config->nats_password,
+        .name = program,
+        .replicas = (int)config->nats_replicas,
+        .ingest_keep_ms = config->ingest_keep,
+        .ingest_bytes = config->ingest_bytes,
+        .dead_keep_ms = config->dead_keep,
+        .publish_window = (int)config->publish_window,
+    };
+
+    TRY(stream_open(&farm->stream, &settings, err));
+    if (stream_setup(farm->stream, err) < 0) {
+        stream_close(TAKE(farm->stream));
+        return -1;
+    }
+    return 0;
+}
+
+static int open_missing(struct farm *farm, unsigned parts, const char *program, struct err *err)
+{
+    if ((parts & FARM_STREAM) != 0 && farm->stream == NULL) {
+        TRY(open_stream(farm, program, err));
+    }
+    if ((parts & FARM_STORE) != 0 && farm->store == NULL) {
+        TRY(farm_store_open(&farm->store, farm->config, err));
+    }
+    if ((parts & FARM_STORE) != 0) {
+        TRY(store_schema_check(farm->store, err));
+    }
+    if ((parts & FARM_BLOB) != 0 && farm->blob == NULL) {
+        TRY(farm_blob_open(&farm->blob, farm->config, err));
+    }
+    return 0;
+}
+
+int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
+              const char *program, int64_t wait_ms, struct err *err)
+{
+    int64_t deadline = clock_mono_us() + wait_ms * 1000;
+
+    *ret_farm = (struct farm){.config = config};
+    TRY(crypto_setup(err));
+    if ((parts & FARM_KEYS) != 0) {
+        TRY(read_keys(ret_farm, err));
+    }
+    while (open_missing(ret_farm, parts, program, err) < 0) {
+        if (err_fate(err->code) != FATE_WAIT || clock_mono_us() >= deadline) {
+            farm_close(ret_farm);
+            return err_add(err, "opening the farm");
+        }
+        clock_sleep_ms(TRY_AGAIN_MS);
+    }
+    return 0;
+}
+
+void farm_close(struct farm *farm)
+{
+    stream_close(TAKE(farm->stream));
+    store_close(TAKE(farm->store));
+    blob_store_close(TAKE(farm->blob));
+    wipe(farm->chain_key, sizeof(farm->chain_key));
+    wipe(farm->signing_key, sizeof(farm->signing_key));
+    wipe(farm->token_key, sizeof(farm->token_key));
+    wipe(farm->token_key_old, sizeof(farm->token_key_old));
+}

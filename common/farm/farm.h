@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/*
+ * farm.h - what every program of the farm opens at start and closes at the end.
+ *
+ * One struct farm per process; store and blob are for its main thread. More threads open their own
+ * with farm_store_open and farm_blob_open.
+ */
+#ifndef PRT_FARM_FARM_H
+#define PRT_FARM_FARM_H
+
+#include "blob/blob.h"
+#include "config/config.h"
+#include "crypto/crypto.h"
+#include "store/store.h"
+#include "stream/stream.h"
+
+enum farm_parts { FARM_STREAM = 1, FARM_STORE = 2, FARM_BLOB = 4, FARM_KEYS = 8 };
+
+struct farm {
+    const struct config *config;
+    struct stream       *stream; /* NULL unless asked for */
+    struct store        *store;
+    struct blob_store   *blob;
+    uint8_t              chain_key[KEY_BYTES]; /* with FARM_KEYS; CONFIG_WRONG if not set */
+    uint8_t              signing_key[KEY_BYTES];
+    uint8_t              token_key[KEY_BYTES];
+    uint8_t              token_key_old[KEY_BYTES];
+    bool                 has_token_key_old;
+};
+
+/* Opens the parts asked for. Tries again for up to wait_ms where a server does not answer yet. */
+WARN_UNUSED int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
+                          const char *program, int64_t wait_ms, struct err *err);
+void            farm_close(struct farm *farm);
+
+WARN_UNUSED int farm_store_open(struct store **ret_store, const struct config *config,
+                                struct err *err);
+WARN_UNUSED int farm_blob_open(struct blob_store **ret_blob, const struct config *config,
+                               struct err *err);
+
+#endif

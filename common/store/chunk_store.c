@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "store/chunk_store.h"
+
+#include <string.h>
+
+enum { KNOWN, WAITING_SIZES, WAITING, EVENTS_KNOWN, ADD_SEGMENT, DROP, CHAINED, COUNT, STATEMENTS };
+
+#define CHUNK_COLUMNS                                                                              \
+    "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
+    "c.num_events,"                                                                                \
+    " c.received_us, c.stream_seq"
+
+/* clang-format off */
+const struct statement chunk_statements[STATEMENTS] = {
+    /* Two arms, so that each is one look into one index; an OR would be neither. */
+    [KNOWN] = { "chunks_known",
+        "SELECT " CHUNK_COLUMNS " FROM unnest($1::bigint[], $2::text[]) AS q (trace_no, chunk_id)"
+        " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_id = q.chunk_id"
+        " UNION ALL "
+        "SELECT " CHUNK_COLUMNS " FROM unnest($1::bigint[], $2::text[], $3::bigint[])"
+        " AS q (trace_no, chunk_id, chunk_seq)"
+        " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_seq = q.chunk_seq"
+        " AND c.chunk_id <> q.chunk_id", 3 },
+
+    /* Sizes first: payloads are fetched only as far as memory is set aside for them. $3: gaps may
+     * lie between. */
+    [WAITING_SIZES] = { "chunks_waiting_sizes",
+        "SELECT chunk_seq, size FROM ("
+        " SELECT chunk_seq, octet_length(payload)::bigint AS size,"
+        " row_number() OVER (ORDER BY chunk_seq) AS place FROM trace_chunks"
+        " WHERE trace_no = $1 AND chunk_seq >= $2 AND status = 'pending'"
+        " ORDER BY chunk_seq LIMIT 257"
+        ") w WHERE $3::boolean OR chunk_seq = $2 + place - 1 ORDER BY chunk_seq", 3 },
+
+    [WAITING] = { "chunks_waiting",
+        "SELECT " CHUNK_COLUMNS ", c.redactions, c.payload FROM trace_chunks c"
+        " WHERE trace_no = $1 AND chunk_seq BETWEEN $2 AND $3 AND status = 'pending'"
+        " ORDER BY chunk_seq", 3 },
+
+    [EVENTS_KNOWN] = { "events_known",
+        "SELECT q.place FROM unnest($2::uuid[]) WITH ORDINALITY AS q (event_key, place)"
+        " JOIN trace_events e ON e.trace_no = $1 AND e.event_key = q.event_key", 2 },
+
+    [ADD_SEGMENT] = { "segment_add",
+        "INSERT INTO segments (key, bytes, created_us) VALUES ($1, $2, $3)"
+        " RETURNING segment_no", 3 },
+
+    [DROP] = { "chunks_drop",
+        "DELETE FROM trace_chunks c USING unnest($1::bigint[], $2::bigint[])"
+        " AS q (trace_no, chunk_seq)"
+        " WHERE c.trace_no = q.trace_no AND c.chunk_seq = q.chunk_seq", 2 },
+
+    [CHAINED] = { "chunks_chained",
+        "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length, c.num_events, c.redactions"
+        " FROM trace_chunks c LEFT JOIN segments s ON s.segment_no = c.segment_no"
+        " WHERE c.trace_no = $1 AND c.chunk_seq > $2 AND c.status = 'chained'"
+        " ORDER BY c.chunk_seq LIMIT $3", 3 },
+
+    [COUNT] = { "chunks_count",
+        "SELECT count(*) FROM trace_chunks"
+        " WHERE trace_no = $1 AND chunk_seq >= $2 AND chunk_seq < $3", 3 },
+};
+/* clang-format on */
+const size_t chunk_statement_count = STATEMENTS;
+
+enum { COPY_CHUNKS, COPY_EVENTS };
+enum { CHUNK_FIELDS = 15, EVENT_FIELDS = 7, WAITING_MOST = 256 };
+
+const char *const chunk_copies[2] = {
+    [COPY_CHUNKS] =
+        "COPY trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
+        " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
+        " redactions, payload) FROM STDIN (FORMAT binary)",
+    [COPY_EVENTS] = "COPY trace_events (trace_no, seq, segment_no, line_offset, line_length, type,"
+                    " event_key) FROM STDIN (FORMAT binary)",
+};
+
+static const char *const status_names[] = {
+    [CHUNK_PENDING] = "pending",
+    [CHUNK_CHAINED] = "chained",
+    [CHUNK_REFUSED] = "refused",
+};
+
+static int status_read(struct bytes name, enum chunk_status *ret_status, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(status_names); i++) {
+        if (bytes_is(name, status_names[i])) {
+            *ret_status = (enum chunk_status)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_STORE_BEHIND, "trace_chunks: unknown status \"%.*s\"", (int)name.size,
+                   (const char *)name.data);
+}
+
+/* A copy, so that the row outlives the result; NULL stays NULL. */
+static struct bytes keep(struct arena *arena, const struct rows *rows, size_t at, int column)
+{
+    return rows_null(rows, at, column) ? (struct bytes){NULL, 0}
+                                       : arena_bytes(arena, rows_bytes(rows, at, column));
+}
+
+static int row_read(struct arena *arena, const struct rows *rows, size_t at,
+                    struct chunk_record *ret_row, struct err *err)
+{
+    struct chunk_record row = {0};
+
+    row.trace_no = rows_whole(rows, at, 0);
+    row.chunk_seq = rows_whole(rows, at, 1);
+    row.chunk_id = keep(arena, rows, at, 2);
+    row.content_hash = keep(arena, rows, at, 3);
+    TRY(status_read(rows_bytes(rows, at, 4), &row.status, err));
+    row.http = (int)rows_whole(rows, at, 5);
+    row.verdict = keep(arena, rows, at, 6);
+    row.num_events = rows_whole(rows, at, 7);
+    row.received_us = rows_whole(rows, at, 8);
+    row.stream_seq = rows_whole(rows, at, 9);
+    *ret_row = row;
+    return 0;
+}
+
+int chunks_known(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                 const struct bytes *ids, const int64_t *seqs, size_t count,
+                 struct chunk_record **ret_rows, size_t *ret_count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    struct chunk_record       *list;
+
+    args_whole_array(&args, trace_nos, count);
+    args_text_array(&args, ids, count);
+    args_whole_array(&args, seqs, count);
+    TRY(store_run(store, &chunk_statements[KNOWN], &args, &rows, err));
+    list = arena_zero(arena, rows_count(rows), sizeof(*list));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        TRY(row_read(arena, rows, i, &list[i], err));
+    }
+    *ret_rows = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
+/* How many of the run fit into most_bytes; at least one if there is any. */
+static size_t run_fit(const struct rows *sizes, int64_t most_bytes)
+{
+    int64_t bytes = 0;
+    size_t  count = 0;
+
+    while (count < rows_count(sizes) && count < WAITING_MOST) {
+        bytes += rows_whole(sizes, count, 1);
+        if (count > 0 && bytes > most_bytes) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,
+                   bool gaps, int64_t most_bytes, struct chunk_record **ret_rows, size_t *ret_count,
+                   bool *ret_more, struct err *err)
+{
+    CLEANUP(rows) struct rows *sizes = NULL;
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                which = args_start(arena);
+    struct args                args = args_start(arena);
+    struct chunk_record       *list;
+    size_t                     fit;
+
+    args_whole(&which, trace_no);
+    args_whole(&which, from);
+    args_flag(&which, gaps);
+    TRY(store_run(store, &chunk_statements[WAITING_SIZES], &which, &sizes, err));
+    fit = run_fit(sizes, most_bytes);
+    *ret_count = 0;
+    *ret_more = rows_count(sizes) > fit;
+    if (fit == 0) {
+        return 0;
+    }
+    args_whole(&args, trace_no);
+    args_whole(&args, from);
+    args_whole(&args, rows_whole(sizes, fit - 1, 0));
+    TRY(store_run(store, &chunk_statements[WAITING], &args, &rows, err));
+    list = arena_zero(arena, rows_count(rows), sizeof(*list));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        TRY(row_read(arena, rows, i, &list[i], err));
+        list[i].redactions = keep(arena, rows, i, 10);
+        list[i].payload = keep(arena, rows, i, 11);
+    }
+    *ret_rows = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
+int events_known(struct store *store, struct arena *arena, int64_t trace_no,
+                 const uint8_t (*keys)[16], size_t count, bool **ret_known, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    bool                      *known = arena_zero(arena, count, sizeof(*known));
+
+    args_whole(&args, trace_no);
+    args_uuid_array(&args, keys, count);
+    TRY(store_run(store, &chunk_statements[EVENTS_KNOWN], &args, &rows, err));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        known[rows_whole(rows, i, 0) - 1] = true;
+    }
+    *ret_known = known;
+    return 0;
+}
+
+int segment_add(struct store *store, struct arena *arena, const char *key, int64_t bytes,
+                int64_t created_us, int64_t *ret_segment_no, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+
+    args_text(&args, key);
+    args_whole(&args, bytes);
+    args_whole(&args, created_us);
+    TRY(store_run(store, &chunk_statements[ADD_SEGMENT], &args, &rows, err));
+    *ret_segment_no = rows_whole(rows, 0, 0);
+    return 0;
+}
+
+int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                const int64_t *seqs, size_t count, struct err *err)
+{
+    struct args args = args_start(arena);
+
+    args_whole_array(&args, trace_nos, count);
+    args_whole_array(&args, seqs, count);
+    return store_run(store, &chunk_statements[DROP], &args, NULL, err);
+}
+
+static void copy_optional(struct copy *copy, struct bytes bytes)
+{
+    if (bytes.data == NULL) {
+        copy_null(copy);
+    } else {
+        copy_bytes(copy, bytes);
+    }
+}
+
+int chunks_add(struct store *store, const struct chunk_record *const *rows, size_t count,
+               struct err *err)
+{
+    struct copy *copy = NULL;
+
+    TRY(copy_open(&copy, store, chunk_copies[COPY_CHUNKS], CHUNK_FIELDS, err));
+    for (size_t i = 0; i < count; i++) {
+        const struct chunk_record *row = rows[i];
+
+        copy_row(copy);
+        copy_whole(copy, row->trace_no);
+        copy_whole(copy, row->chunk_seq);
+        if (row->segment_no == 0) {
+            copy_null(copy);
+        } else {
+            copy_whole(copy, row->segment_no);
+        }
+        copy_whole(copy, row->seg_offset);
+        copy_whole(copy, row->seg_length);
+        copy_whole(copy, row->received_us);
+        copy_whole(copy, row->stream_seq);
+        copy_int(copy, (int32_t)row->num_events);
+        copy_small(copy, (int16_t)row->http);
+        copy_bytes(copy, bytes_of(status_names[row->status]));
+        copy_bytes(copy, row->chunk_id);
+        copy_bytes(copy, row->content_hash);
+        copy_bytes(copy, row->verdict);
+        copy_optional(copy, row->redactions);
+        copy_optional(copy, row->payload);
+    }
+    return copy_finish(copy, err);
+}
+
+int events_add(struct store *store, int64_t segment_no, const struct event_record *rows,
+               size_t count, struct err *err)
+{
+    struct copy *copy = NULL;
+
+    TRY(copy_open(&copy, store, chunk_copies[COPY_EVENTS], EVENT_FIELDS, err));
+    for (size_t i = 0; i < count; i++) {
+        copy_row(copy);
+        copy_whole(copy, rows[i].trace_no);
+        copy_whole(copy, rows[i].seq);
+        copy_whole(copy, segment_no);
+        copy_int(copy, rows[i].line_offset);
+        copy_int(copy, rows[i].line_length);
+        copy_small(copy, rows[i].type);
+        copy_bytes(copy, (struct bytes){rows[i].key, sizeof(rows[i].key)});
+    }
+    return copy_finish(copy, err);
+}
+
+int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no, int64_t after,
+                   size_t most, struct stored_chunk **ret_chunks, size_t *ret_count,
+                   struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    struct stored_chunk       *list;
+
+    args_whole(&args, trace_no);
+    args_whole(&args, after);
+    args_whole(&args, (int64_t)most);
+    TRY(store_run(store, &chunk_statements[CHAINED], &args, &rows, err));
+    list = arena_zero(arena, rows_count(rows), sizeof(*list));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        list[i].chunk_seq = rows_whole(rows, i, 0);
+        list[i].segment_key =
+            rows_null(rows, i, 1) ? NULL : arena_text(arena, rows_bytes(rows, i, 1));
+        list[i].seg_offset = rows_whole(rows, i, 2);
+        list[i].seg_length = rows_whole(rows, i, 3);
+        list[i].num_events = rows_whole(rows, i, 4);
+        list[i].redactions = keep(arena, rows, i, 5);
+    }
+    *ret_chunks = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
+int chunks_count(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,
+                 int64_t below, int64_t *ret_count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    args_whole(&args, from);
+    args_whole(&args, below);
+    TRY(store_run(store, &chunk_statements[COUNT], &args, &rows, err));
+    *ret_count = rows_whole(rows, 0, 0);
+    return 0;
+}

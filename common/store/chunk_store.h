@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * chunk_store.h - the tables trace_chunks, segments and trace_events: what a trace is made of and
+ * where its lines lie. Written by validate under the lock of the trace's row.
+ *
+ * Rows live in the arena given to the call.
+ */
+#ifndef PRT_STORE_CHUNK_STORE_H
+#define PRT_STORE_CHUNK_STORE_H
+
+#include "store/store.h"
+
+enum chunk_status { CHUNK_PENDING, CHUNK_CHAINED, CHUNK_REFUSED };
+
+struct chunk_record {
+    int64_t           trace_no, chunk_seq;
+    struct bytes      chunk_id, content_hash;
+    enum chunk_status status;
+    int               http;
+    struct bytes      verdict;    /* JSON */
+    int64_t           segment_no; /* 0: no line of it was stored */
+    int64_t           seg_offset, seg_length;
+    int64_t           num_events;
+    struct bytes      redactions; /* JSON; data NULL: nothing was redacted */
+    struct bytes      payload;    /* data NULL: none */
+    int64_t           received_us, stream_seq;
+};
+
+/* -------- validate: what is known -------- */
+
+/* What is stored under the id or the seq of each question: without payload, redactions and place.
+ */
+WARN_UNUSED int chunks_known(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                             const struct bytes *ids, const int64_t *seqs, size_t count,
+                             struct chunk_record **ret_rows, size_t *ret_count, struct err *err);
+
+/* The run of pending chunks of a trace from chunk `from` on, without gaps (or, with `gaps`,
+ * whatever is pending from there on), in order, with payloads; at most about `most_bytes` of them
+ * but always one. *ret_more: there are more behind it that fit. */
+WARN_UNUSED int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no,
+                               int64_t from, bool gaps, int64_t most_bytes,
+                               struct chunk_record **ret_rows, size_t *ret_count, bool *ret_more,
+                               struct err *err);
+
+/* Which of the keys are events of the trace already: *ret_known[i] for keys[i]. */
+WARN_UNUSED int events_known(struct store *store, struct arena *arena, int64_t trace_no,
+                             const uint8_t (*keys)[16], size_t count, bool **ret_known,
+                             struct err *err);
+
+/* -------- validate: writing; all inside its transaction -------- */
+
+WARN_UNUSED int segment_add(struct store *store, struct arena *arena, const char *key,
+                            int64_t bytes, int64_t created_us, int64_t *ret_segment_no,
+                            struct err *err);
+
+/* Takes away rows that chunks_add writes anew. */
+WARN_UNUSED int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                            const int64_t *seqs, size_t count, struct err *err);
+WARN_UNUSED int chunks_add(struct store *store, const struct chunk_record *const *rows,
+                           size_t count, struct err *err);
+
+struct event_record {
+    int64_t trace_no, seq;
+    int32_t line_offset, line_length;
+    int16_t type;
+    uint8_t key[16];
+};
+/* An event whose id is taken fails with STORE_CLASH and this constraint. */
+#define EVENTS_ONCE "trace_events_once"
+WARN_UNUSED int events_add(struct store *store, int64_t segment_no, const struct event_record *rows,
+                           size_t count, struct err *err);
+
+/* -------- finalize: reading the lines back -------- */
+
+/* Up to `most` chained chunks above `after`, in order. */
+struct stored_chunk {
+    int64_t      chunk_seq;
+    const char  *segment_key; /* NULL: no line of it was stored */
+    int64_t      seg_offset, seg_length, num_events;
+    struct bytes redactions;
+};
+WARN_UNUSED int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no,
+                               int64_t after, size_t most, struct stored_chunk **ret_chunks,
+                               size_t *ret_count, struct err *err);
+
+/* How many chunks in [from, below) have been taken, whatever became of them. */
+WARN_UNUSED int chunks_count(struct store *store, struct arena *arena, int64_t trace_no,
+                             int64_t from, int64_t below, int64_t *ret_count, struct err *err);
+
+extern const struct statement chunk_statements[];
+extern const size_t           chunk_statement_count;
+extern const char *const      chunk_copies[2]; /* the COPY texts, for the test that runs them all */
+
+#endif

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * look.c - what is in a stream, how far its consumers are, and taking single messages out.
+ */
+#include <string.h>
+
+#include "stream/connection.h"
+
+int stream_consumer_state(struct stream *stream, const char *stream_name, const char *consumer,
+                          struct consumer_state *ret_state, struct err *err)
+{
+    jsConsumerInfo *info = NULL;
+    jsErrCode       code = 0;
+    natsStatus      status;
+
+    TRY(stream_connected(stream, err));
+    status = js_GetConsumerInfo(&info, stream->js, stream_name, consumer, NULL, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "consumer %s of stream %s", consumer, stream_name);
+    }
+    *ret_state = (struct consumer_state){
+        .ack_floor = info->AckFloor.Stream,
+        .pending = info->NumPending,
+        .in_flight = (uint64_t)info->NumAckPending,
+        .redelivered = (uint64_t)info->NumRedelivered,
+        .waiting = (uint64_t)info->NumWaiting,
+    };
+    jsConsumerInfo_Destroy(info);
+    return 0;
+}
+
+int stream_state(struct stream *stream, const char *stream_name, struct stream_state *ret_state,
+                 struct err *err)
+{
+    jsStreamInfo *info = NULL;
+    jsErrCode     code = 0;
+    natsStatus    status;
+
+    TRY(stream_connected(stream, err));
+    status = js_GetStreamInfo(&info, stream->js, stream_name, NULL, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "stream %s", stream_name);
+    }
+    *ret_state = (struct stream_state){
+        .messages = info->State.Msgs,
+        .bytes = info->State.Bytes,
+        .first_seq = info->State.FirstSeq,
+        .last_seq = info->State.LastSeq,
+    };
+    jsStreamInfo_Destroy(info);
+    return 0;
+}
+
+/* Takes the library's message. */
+static void stored_fill(struct arena *arena, natsMsg *msg, struct stored_msg *ret_msg)
+{
+    struct bytes body = {(const uint8_t *)natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)};
+    const char  *id = NULL;
+
+    (void)natsMsgHeader_Get(msg, STREAM_HEADER_ID, &id);
+    *ret_msg = (struct stored_msg){
+        .subject = arena_text(arena, bytes_of(natsMsg_GetSubject(msg))),
+        .body = arena_bytes(arena, body),
+        .id = id == NULL ? NULL : arena_text(arena, bytes_of(id)),
+        .seq = natsMsg_GetSequence(msg),
+        .stored_us = natsMsg_GetTime(msg) / 1000,
+    };
+    natsMsg_Destroy(msg);
+}
+
+int stream_get(struct stream *stream, struct arena *arena, const char *stream_name, uint64_t seq,
+               struct stored_msg *ret_msg, struct err *err)
+{
+    natsMsg   *msg = NULL;
+    jsErrCode  code = 0;
+    natsStatus status;
+
+    TRY(stream_connected(stream, err));
+    status = js_GetMsg(&msg, stream->js, stream_name, seq, NULL, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "message %llu of stream %s",
+                             (unsigned long long)seq, stream_name);
+    }
+    stored_fill(arena, msg, ret_msg);
+    return 0;
+}
+
+int stream_get_last(struct stream *stream, struct arena *arena, const char *stream_name,
+                    const char *subject, struct stored_msg *ret_msg, struct err *err)
+{
+    natsMsg   *msg = NULL;
+    jsErrCode  code = 0;
+    natsStatus status;
+
+    TRY(stream_connected(stream, err));
+    status = js_GetLastMsg(&msg, stream->js, stream_name, subject, NULL, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "newest message under %s", subject);
+    }
+    stored_fill(arena, msg, ret_msg);
+    return 0;
+}
+
+int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq, struct err *err)
+{
+    jsErrCode  code = 0;
+    natsStatus status;
+
+    TRY(stream_connected(stream, err));
+    status = js_DeleteMsg(stream->js, stream_name, seq, NULL, &code);
+    if (status != NATS_OK && code == JSStreamMsgDeleteFailed &&
+        strstr(nats_GetLastError(NULL), "no message found") != NULL) {
+        return err_set(err, ERR_NOT_FOUND, "stream %s holds no message %llu", stream_name,
+                       (unsigned long long)seq);
+    }
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "removing message %llu of stream %s",
+                             (unsigned long long)seq, stream_name);
+    }
+    return 0;
+}
+
+/* The first sequence to keep; 0 where there is room enough. */
+static uint64_t keep_from(const jsStreamInfo *info, uint64_t ack_floor)
+{
+    uint64_t first = info->State.FirstSeq;
+    uint64_t fifth = (info->State.LastSeq - first) / 5 + 1;
+    int64_t  limit = info->Config->MaxBytes;
+
+    if (info->Config->Discard != js_DiscardNew || info->Config->Retention != js_LimitsPolicy ||
+        limit <= 0 || info->State.Bytes < (uint64_t)limit / 10 * 9 || ack_floor < first) {
+        return 0;
+    }
+    return first + fifth <= ack_floor + 1 ? first + fifth : ack_floor + 1;
+}
+
+int stream_make_room(struct stream *stream, const char *stream_name, const char *consumer,
+                     struct err *err)
+{
+    struct consumer_state state;
+    jsStreamInfo         *info = NULL;
+    jsErrCode             code = 0;
+    jsOptions             options;
+    natsStatus            status;
+
+    TRY(stream_consumer_state(stream, stream_name, consumer, &state, err));
+    status = js_GetStreamInfo(&info, stream->js, stream_name, NULL, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "stream %s", stream_name);
+    }
+    (void)jsOptions_Init(&options);
+    options.Wait = STREAM_WAIT_MS;
+    options.Stream.Purge.Sequence = keep_from(info, state.ack_floor);
+    jsStreamInfo_Destroy(info);
+    if (options.Stream.Purge.Sequence == 0) {
+        return 0;
+    }
+    status = js_PurgeStream(stream->js, stream_name, &options, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "making room in stream %s", stream_name);
+    }
+    return 0;
+}
+
+int stream_purge(struct stream *stream, const char *stream_name, const char *subject,
+                 struct err *err)
+{
+    jsErrCode  code = 0;
+    jsOptions  options;
+    natsStatus status;
+
+    TRY(stream_connected(stream, err));
+    (void)jsOptions_Init(&options);
+    options.Wait = STREAM_WAIT_MS;
+    options.Stream.Purge.Subject = subject;
+    status = js_PurgeStream(stream->js, stream_name, &options, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "removing %s from stream %s", subject, stream_name);
+    }
+    return 0;
+}

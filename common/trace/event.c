@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "trace/event.h"
+
+#include <string.h>
+
+#include "trace/field.h"
+
+static const struct {
+    const char    *name;
+    enum object_id object;
+    unsigned       consent;
+} types[] = {
+#define NOTHING                          0
+#define COMMANDS                         CONSENT_COMMANDS
+#define RATIONALES                       CONSENT_RATIONALES
+#define EVENT_TYPE(name, consent, words) [EVENT_##name] = {#name, OBJECT_##name, consent},
+#include "schemas/event_field.def"
+#undef EVENT_TYPE
+};
+
+const char *event_type_name(enum event_type type)
+{
+    return types[type].name;
+}
+
+int event_type_by_name(struct bytes name)
+{
+    for (int i = 0; i < EVENT_TYPES; i++) {
+        if (bytes_is(name, types[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const struct object *event_object(enum event_type type)
+{
+    return object_of(types[type].object);
+}
+
+unsigned event_consent(enum event_type type)
+{
+    return types[type].consent;
+}
+
+int trace_head_check(struct arena *arena, const struct value *head, const char **ret_pointer,
+                     struct err *err)
+{
+    struct check check = {.arena = arena, .id_chars = 128, .path_chars = 4096};
+    struct value copy = *head; /* its members are only looked at */
+
+    if (object_check(&check, object_of(OBJECT_head), &copy, NULL)) {
+        return 0;
+    }
+    *ret_pointer = check.pointer;
+    return err_set(err, ERR_SCHEMA, "%s %s", check.pointer[0] == '\0' ? "the body" : check.pointer,
+                   check.message);
+}
