@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+/*
+ * access.c - may this caller do this? Asked when a request's head is in, before its body is kept.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "gateway/api/gateway.h"
+#include "gateway/api/rate.h"
+#include "gateway/http/field.h"
+#include "log/log.h"
+#include "trace/message.h"
+
+static int check_media(struct exchange *x, struct err *err)
+{
+    const char *type = exchange_field(x, "Content-Type");
+    const char *coding = exchange_field(x, "Content-Encoding");
+
+    if (x->route->most_bytes == MOST_NONE) {
+        return 0;
+    }
+    if (coding != NULL && strcasecmp(coding, "identity") != 0) {
+        return err_set(err, ERR_MEDIA_UNKNOWN, "Content-Encoding is %.60s; send the body as it is",
+                       coding);
+    }
+    /* Streamed bodies are whatever the client says they are. */
+    if (x->route->piece == NULL && type != NULL && !field_type_is(type, "application/json") &&
+        !field_type_is(type, "application/msgpack") &&
+        !field_type_is(type, "application/x-msgpack")) {
+        return err_set(err, ERR_MEDIA_UNKNOWN,
+                       "Content-Type is %.60s; send application/json or application/msgpack", type);
+    }
+    return 0;
+}
+
+static int check_trace(struct exchange *x, struct err *err)
+{
+    struct caller *caller = caller_of(x);
+
+    if (caller->trace != NULL && strcmp(caller->trace, x->param[0]) != 0) {
+        return err_set(err, ERR_FORBIDDEN, "the upload token is for another trace than %.160s",
+                       x->param[0]);
+    }
+    return 0;
+}
+
+static int check_roles(struct exchange *x, struct err *err)
+{
+    struct caller *caller = caller_of(x);
+    unsigned       needs = x->route->needs;
+
+    if ((caller->roles & needs) == 0) {
+        return err_set(err, ERR_FORBIDDEN, "this needs %s",
+                       needs == ROLE_UPLOAD            ? "the trace's upload token"
+                       : (needs & ROLE_INGEST) != 0    ? "an API key with the role ingest"
+                       : (needs & ROLE_READ) != 0      ? "an API key with the role read"
+                       : (needs & ROLE_OPERATE) != 0   ? "an API key with the role operate"
+                                                       : "an API key with the role admin");
+    }
+    TRY(check_trace(x, err));
+    return rate_take(gateway_of(x)->rates, caller->tenant, caller->roles, err);
+}
+
+static int read_bearer(struct exchange *x, const char **ret_secret, struct err *err)
+{
+    const char *field = exchange_field(x, "Authorization");
+
+    if (field == NULL) {
+        return err_set(err, ERR_UNAUTHORIZED,
+                       "there is no Authorization header; send Bearer and a key");
+    }
+    if (strncasecmp(field, "Bearer ", 7) != 0) {
+        return err_set(err, ERR_UNAUTHORIZED,
+                       "the Authorization header is not \"Bearer \" and a key");
+    }
+    field += 7;
+    *ret_secret = field + strspn(field, " ");
+    return 0;
+}
+
+static int admit_upload(struct exchange *x, const char *secret, struct err *err)
+{
+    struct caller *caller = caller_of(x);
+    struct upload  upload;
+
+    TRY(upload_token_read(gateway_of(x)->tokens, x->arena, bytes_of(secret), x->began_us, &upload,
+                          err));
+    caller->roles = ROLE_UPLOAD;
+    caller->tenant = upload.tenant;
+    caller->trace = upload.trace;
+    caller->consent = upload.consent;
+    return check_roles(x, err);
+}
+
+int gateway_admit(struct exchange *x, struct err *err)
+{
+    struct caller *caller = arena_zero(x->arena, 1, sizeof(*caller));
+    const char    *secret;
+
+    x->caller = caller;
+    caller->msgpack = field_accepts(exchange_field(x, "Accept"), "application/msgpack");
+    if (x->route->needs != 0) {
+        TRY(read_bearer(x, &secret, err));
+        if (upload_token_is(bytes_of(secret))) {
+            TRY(admit_upload(x, secret, err));
+        } else if (keys_find(gateway_of(x)->keys, x->arena, secret, caller)) {
+            TRY(check_roles(x, err));
+        } else if (x->route->piece != NULL || x->route->most_bytes == MOST_STREAM) {
+            return err_set(err, ERR_UNAUTHORIZED, "this needs the trace's upload token");
+        } else {
+            /* It may have been made a moment ago: gateway_enter looks again. */
+            caller->unknown = arena_text(x->arena, bytes_of(secret));
+        }
+    }
+    return check_media(x, err);
+}
+
+/* ------------------------------ keys not seen before ------------------------------ */
+
+static int look_again(struct reader *reader, struct exchange *x, struct err *err)
+{
+    struct gateway *gateway = gateway_of(x);
+    struct caller  *caller = caller_of(x);
+    struct store   *store = reader_store(reader, err);
+
+    if (store == NULL || keys_refresh(gateway->keys, store, x->began_mono_us, err) < 0) {
+        LOG(NULL, DEBUG, "API key not looked up", KV("story", err->story));
+        return err_set(err, err->code, "this API key is new here and can't be looked up now");
+    }
+    if (!keys_find(gateway->keys, x->arena, caller->unknown, caller)) {
+        return err_set(err, ERR_UNAUTHORIZED,
+                       "the farm does not know this API key, or it was revoked");
+    }
+    caller->unknown = NULL;
+    TRY(check_roles(x, err));
+    exchange_again(x);
+    return READ_HANDED_ON;
+}
+
+bool gateway_enter(struct exchange *x)
+{
+    struct caller *caller = caller_of(x);
+
+    if (caller->unknown == NULL) {
+        return true;
+    }
+    read_with(x, look_again);
+    return false;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/*
+ * gateway.h - what every handler of the API stands on: the stream, the tokens, the keys, the
+ * readers.
+ *
+ * The gateway keeps nothing a client relies on: it can be killed and replaced at any moment.
+ */
+#ifndef PRT_GATEWAY_API_GATEWAY_H
+#define PRT_GATEWAY_API_GATEWAY_H
+
+#include "farm/farm.h"
+#include "gateway/api/caller.h"
+#include "gateway/api/keys.h"
+#include "gateway/api/readers.h"
+#include "gateway/api/token.h"
+#include "gateway/http/server.h"
+#include "value/value.h"
+
+struct scratches;
+
+struct gateway {
+    const struct config *config;
+    struct farm          farm;   /* its stream; readers open the rest for themselves */
+    const char          *inbox; /* where verdicts come */
+    struct tokens       *tokens;
+    struct keys         *keys;
+    struct readers      *readers;
+    struct scratches    *scratches;
+    struct rates        *rates;
+    struct http_server  *server;
+};
+
+/* Opens everything and serves. */
+WARN_UNUSED int gateway_open(struct gateway **ret_gateway, const struct config *config,
+                             struct err *err);
+/* Takes no more connections and lets open requests end within grace_ms; then closes. */
+void            gateway_close(struct gateway *gateway, int64_t grace_ms);
+
+/* The routes; admit and enter say who may take them. */
+extern const struct route gateway_routes[];
+extern const size_t       gateway_route_count;
+int  gateway_admit(struct exchange *x, struct err *err);
+bool gateway_enter(struct exchange *x);
+
+static inline struct gateway *gateway_of(struct exchange *x)
+{
+    return x->owner;
+}
+static inline struct caller *caller_of(struct exchange *x)
+{
+    return x->caller;
+}
+
+/* -------- answers -------- */
+/* JSON, or the same as msgpack for a caller who wants that. Must live as long as the exchange. */
+void answer_json(struct exchange *x, int status, struct bytes json);
+/* The same from a tree. */
+void answer_value(struct exchange *x, int status, const struct value *value);
+/* A refusal that names the field: pointer is RFC 6901 into the request's body. */
+void refuse_field(struct exchange *x, const char *pointer, const struct err *err);
+
+/* -------- bodies -------- */
+/* How much a body may hold, from the settings. */
+struct value_limits body_limits(const struct config *config);
+/* The body as a tree, whichever of the two forms it came in; an empty body is an empty map. */
+WARN_UNUSED int body_read(struct exchange *x, struct value *ret_value, struct err *err);
+/* The body as msgpack, appended, without a tree where it came as JSON. */
+WARN_UNUSED int body_to_msgpack(struct exchange *x, struct buf *out, struct err *err);
+
+/* Two buffers for making a message, used again and again. */
+struct scratch {
+    struct buf      body, message;
+    struct scratch *next;
+};
+struct scratch *scratch_take(struct gateway *gateway);
+void            scratch_give(struct gateway *gateway, struct scratch *scratch);
+
+#endif

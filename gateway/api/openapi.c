@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/api/openapi.h"
+
+#include <string.h>
+
+#include "gateway/api/gateway.h"
+#include "gateway/api/resources.h"
+#include "trace/event.h"
+#include "value/json.h"
+
+/* body, answer: a schema below; "": any object; NULL: none. Other types than JSON by their name. */
+static const struct description {
+    const char *method, *path, *id, *what;
+    const char *success; /* statuses, the usual one first */
+    const char *body, *answer;
+} descriptions[] = {
+    {"POST", "/v1/traces", "openTrace", "Open a trace", "201", "", "Opened"},
+    {"GET", "/v1/traces", "listTraces", "List traces, newest first", "200", NULL, "Listing"},
+    {"GET", "/v1/traces/{trace}", "showTrace",
+     "The document (see /v1/schemas/trace-1.0.json), or 202 until it is finalized", "200 202", NULL,
+     ""},
+    {"DELETE", "/v1/traces/{trace}", "eraseTrace", "Erase a trace and everything it left", "202",
+     NULL, "Status"},
+    {"POST", "/v1/traces/{trace}/events:ingest", "ingestChunk",
+     "Send a chunk of events and get its verdict; Prefer: respond-async or wait=N", "200 202", "",
+     "Verdict"},
+    {"GET", "/v1/traces/{trace}/chunks/{chunk}", "showChunk", "A chunk's verdict", "200", NULL,
+     "Verdict"},
+    {"POST", "/v1/traces/{trace}/complete", "completeTrace", "Say that no more chunks come",
+     "200 202", "Completion", "Status"},
+    {"GET", "/v1/traces/{trace}/events", "listEvents", "Events in order of seq", "200", NULL,
+     "Events"},
+    {"GET", "/v1/traces/{trace}/events.ndjson", "listLines", "The stored lines, byte for byte",
+     "200", NULL, "application/x-ndjson"},
+    {"PUT", "/v1/traces/{trace}/artifacts/{name}", "putArtifact", "Upload an artifact", "201",
+     "application/octet-stream", "BlobRef"},
+    {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes", "200 206",
+     NULL, "application/octet-stream"},
+    {"POST", "/ingest", "ingestBatch", "Send a batch of an older IDE plugin", "200 202", "Batch",
+     "BatchVerdict"},
+    {"GET", "/v1/prs/{owner}/{repo}/{number}", "listPullRequest", "The traces of a pull request",
+     "200", NULL, "Listing"},
+    {"GET", "/v1/limits", "showLimits", "What the farm accepts", "200", NULL, ""},
+    {"GET", "/v1/schemas/trace-1.0.json", "showTraceSchema", "JSON Schema of the document", "200",
+     NULL, ""},
+    {"GET", "/openapi.json", "showOpenapi", "This document", "200", NULL, ""},
+    {"GET", "/docs", "showDocs", "This document, for people", "200", NULL, "text/html"},
+    {"GET", "/docs.js", "showDocsScript", "The script of that page", "200", NULL,
+     "text/javascript"},
+    {"GET", "/healthz", "showHealth", "Is the process alive?", "200", NULL, "Status"},
+    {"GET", "/readyz", "showReady", "Which dependency is down?", "200", NULL, "Status"},
+    {"GET", "/metrics", "showMetrics", "Prometheus text", "200", NULL, "text/plain"},
+    {"GET", "/", "showPage", "The web page", "200", NULL, "text/html"},
+    {"GET", "/farm.css", "showPageStyle", "Its style", "200", NULL, "text/css"},
+    {"GET", "/farm.js", "showPageScript", "Its script", "200", NULL, "text/javascript"},
+};
+
+static const struct {
+    const char *path, *name, *type;
+} queries[] = {
+    {"/v1/traces", "status", "string"},         {"/v1/traces", "task_id", "string"},
+    {"/v1/traces", "participant_id", "string"}, {"/v1/traces", "repo", "string"},
+    {"/v1/traces", "experiment_id", "string"},  {"/v1/traces", "trace_id", "string"},
+    {"/v1/traces", "tests_passed", "string"},   {"/v1/traces", "min_score", "number"},
+    {"/v1/traces", "since", "string"},          {"/v1/traces", "until", "string"},
+    {"/v1/traces", "cursor", "string"},         {"/v1/traces", "limit", "integer"},
+    {"/v1/traces/{trace}", "judge", "string"},  {"/v1/traces/{trace}/events", "from_seq", "integer"},
+    {"/v1/traces/{trace}/events", "limit", "integer"},
+    {"/v1/traces/{trace}/events", "type", "string"},
+};
+
+/* What the schemas' names stand for. */
+static const char components[] =
+    "{\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\","
+    "\"status\",\"detail\",\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
+    "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"code\":"
+    "{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
+    "{\"pointer\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},\"message\":{\"type\":"
+    "\"string\"}}}}}},"
+    "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"type\":"
+    "\"string\"},\"trace_id\":{\"type\":\"string\"},\"num_events\":{\"type\":[\"integer\",\"null\"]},"
+    "\"qa_job_id\":{\"type\":[\"string\",\"null\"]},\"final_uri\":{\"type\":\"string\"}}},"
+    "\"Opened\":{\"type\":\"object\",\"required\":[\"trace_id\",\"upload_token\",\"message\","
+    "\"expires_at\"],\"properties\":{\"trace_id\":{\"type\":\"string\"},\"upload_token\":{\"type\":"
+    "\"string\"},\"message\":{\"type\":\"string\"},\"expires_at\":{\"type\":\"integer\"}}},"
+    "\"Completion\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"num_chunks\":"
+    "{\"type\":\"integer\",\"minimum\":0},\"last_chunk_seq\":{\"type\":\"integer\",\"minimum\":0}}},"
+    "\"Rejected\":{\"type\":\"object\",\"properties\":{\"index\":{\"type\":[\"integer\",\"null\"]},"
+    "\"id\":{\"type\":[\"string\",\"null\"]},\"seq\":{\"type\":[\"integer\",\"null\"]},\"code\":{"
+    "\"type\":\"string\"},\"message\":{\"type\":\"string\"},\"pointer\":{\"type\":\"string\"}}},"
+    "\"Verdict\":{\"type\":\"object\",\"required\":[\"status\",\"chunk_id\"],\"properties\":{\"status\":"
+    "{\"enum\":[\"success\",\"partial\",\"duplicate\",\"pending\",\"accepted\"]},\"chunk_id\":{\"type\":"
+    "\"string\"},\"events_added\":{\"type\":\"integer\"},\"events_duplicate\":{\"type\":\"integer\"},"
+    "\"artifacts_added\":{\"type\":\"integer\"},\"total_events\":{\"type\":\"integer\"},\"rejected\":{"
+    "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Rejected\"}},\"status_url\":{"
+    "\"type\":\"string\"}}},"
+    "\"BatchVerdict\":{\"type\":\"object\",\"required\":[\"trace_id\"],\"properties\":{\"trace_id\":{"
+    "\"type\":\"string\"},\"accepted_event_ids\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"duplicate_event_ids\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"rejected\":{"
+    "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Rejected\"}},\"status\":{\"type\":"
+    "\"string\"},\"status_url\":{\"type\":\"string\"}}},"
+    "\"Batch\":{\"type\":\"object\",\"required\":[\"repo\",\"pr\",\"developer\",\"events\"],"
+    "\"properties\":{\"trace_id\":{\"type\":\"string\"},\"repo\":{\"type\":\"object\"},\"pr\":{"
+    "\"type\":\"object\",\"required\":[\"pr_id\"],\"properties\":{\"pr_id\":{\"type\":\"string\","
+    "\"pattern\":\"^[^/#]+/[^/#]+#[0-9]+$\"},\"status\":{\"enum\":[\"open\",\"merged\",\"closed\"]}}},"
+    "\"developer\":{\"type\":\"object\",\"required\":[\"user_id\"]},\"timeline\":{\"type\":\"object\"},"
+    "\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"ts\",\"type\","
+    "\"payload\"],\"properties\":{\"seq\":{\"type\":\"integer\",\"minimum\":0},\"ts\":{\"type\":"
+    "\"string\"},\"type\":{\"enum\":[\"edit\",\"command\",\"test\",\"commit\",\"annotation\"]},"
+    "\"payload\":{\"type\":\"object\"}}}}}},"
+    "\"BlobRef\":{\"type\":\"object\",\"required\":[\"uri\",\"sha256\",\"size_bytes\"],\"properties\":{"
+    "\"uri\":{\"type\":\"string\"},\"sha256\":{\"type\":\"string\"},\"size_bytes\":{\"type\":"
+    "\"integer\"},\"content_type\":{\"type\":\"string\"}}},"
+    "\"Events\":{\"type\":\"object\",\"required\":[\"events\",\"next\"],\"properties\":{\"events\":{"
+    "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":[\"integer\",\"null\"]}}},"
+    "\"Listing\":{\"type\":\"object\",\"required\":[\"traces\",\"next\"],\"properties\":{\"traces\":{"
+    "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}}";
+
+static const struct description *description_of(const struct route *route)
+{
+    for (size_t i = 0; i < COUNT_OF(descriptions); i++) {
+        if (strcmp(descriptions[i].method, route->method) == 0 &&
+            strcmp(descriptions[i].path, route->path) == 0) {
+            return &descriptions[i];
+        }
+    }
+    return NULL;
+}
+
+static struct value one(struct arena *arena, const char *name, struct value item)
+{
+    struct value map = value_map();
+
+    value_put(arena, &map, name, item);
+    return map;
+}
+
+/* {"application/json":{"schema":...}} */
+static struct value content_of(struct arena *arena, const char *what)
+{
+    const char  *type = strchr(what, '/') != NULL ? what : "application/json";
+    struct value schema = what[0] == '\0' ? one(arena, "type", value_text("object"))
+                          : type == what  ? value_map()
+                                          : one(arena, "$ref",
+                                                value_text(arena_format(
+                                                    arena, "#/components/schemas/%s", what)));
+
+    return one(arena, type, one(arena, "schema", schema));
+}
+
+static struct value parameter(struct arena *arena, const char *name, const char *in,
+                              const char *type)
+{
+    struct value value = value_map();
+
+    value_put(arena, &value, "name", value_text(name));
+    value_put(arena, &value, "in", value_text(in));
+    value_put(arena, &value, "required", value_flag(strcmp(in, "path") == 0));
+    value_put(arena, &value, "schema", one(arena, "type", value_text(type)));
+    return value;
+}
+
+static struct value parameters_of(struct arena *arena, const struct description *of)
+{
+    struct value list = value_list();
+
+    for (const char *at = strchr(of->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        value_append(arena, &list,
+                     parameter(arena,
+                               arena_format(arena, "%.*s", (int)strcspn(at + 1, "}"), at + 1),
+                               "path", "string"));
+    }
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        if (strcmp(of->method, "GET") == 0 && strcmp(queries[i].path, of->path) == 0) {
+            value_append(arena, &list,
+                         parameter(arena, queries[i].name, "query", queries[i].type));
+        }
+    }
+    if (strcmp(of->method, "GET") != 0) {
+        value_append(arena, &list, parameter(arena, "Idempotency-Key", "header", "string"));
+    }
+    return list;
+}
+
+static struct value responses_of(struct arena *arena, const struct description *of)
+{
+    struct value responses = value_map();
+    struct value problem = value_map();
+
+    for (const char *at = of->success; *at != '\0'; at += strspn(at, " ")) {
+        struct value answer = value_map();
+        size_t       size = strcspn(at, " ");
+
+        value_put(arena, &answer, "description", value_text(of->what));
+        value_put(arena, &answer, "content", content_of(arena, of->answer));
+        value_put(arena, &responses, arena_format(arena, "%.*s", (int)size, at), answer);
+        at += size;
+    }
+    value_put(arena, &problem, "description", value_text("Refused, and why"));
+    value_put(arena, &problem, "content",
+              one(arena, "application/problem+json",
+                  one(arena, "schema",
+                      one(arena, "$ref", value_text("#/components/schemas/Problem")))));
+    value_put(arena, &responses, "default", problem);
+    return responses;
+}
+
+static struct value security_of(struct arena *arena, const struct route *route)
+{
+    struct value list = value_list();
+
+    if ((route->needs & ROLE_UPLOAD) != 0) {
+        value_append(arena, &list, one(arena, "uploadToken", value_list()));
+    }
+    if ((route->needs & ROLE_EVERY_KEY) != 0) {
+        value_append(arena, &list, one(arena, "apiKey", value_list()));
+    }
+    return list;
+}
+
+static struct value operation_of(struct arena *arena, const struct route *route,
+                                 const struct description *of)
+{
+    struct value operation = value_map();
+
+    value_put(arena, &operation, "operationId", value_text(of->id));
+    value_put(arena, &operation, "summary", value_text(of->what));
+    value_put(arena, &operation, "parameters", parameters_of(arena, of));
+    if (of->body != NULL) {
+        struct value body = one(arena, "content", content_of(arena, of->body));
+
+        value_put(arena, &body, "required", value_flag(strcmp(of->body, "Completion") != 0));
+        value_put(arena, &operation, "requestBody", body);
+    }
+    value_put(arena, &operation, "responses", responses_of(arena, of));
+    value_put(arena, &operation, "security", security_of(arena, route));
+    return operation;
+}
+
+static int paths_of(struct arena *arena, struct value *ret_paths, struct err *err)
+{
+    struct value paths = value_map();
+
+    if (gateway_route_count != COUNT_OF(descriptions)) {
+        return err_set(err, ERR_BUG, "%zu routes, %zu of them described", gateway_route_count,
+                       COUNT_OF(descriptions));
+    }
+    for (size_t i = 0; i < gateway_route_count; i++) {
+        struct value item = value_map();
+        const char  *path = gateway_routes[i].path;
+
+        if (value_get(&paths, path) != NULL) {
+            continue; /* with its first method */
+        }
+        for (size_t j = i; j < gateway_route_count; j++) {
+            const struct route       *route = &gateway_routes[j];
+            const struct description *of = description_of(route);
+            static const char *const  names[][2] = {
+                {"GET", "get"}, {"POST", "post"}, {"PUT", "put"}, {"DELETE", "delete"}};
+
+            if (of == NULL) {
+                return err_set(err, ERR_BUG, "%s %s is not described", route->method, route->path);
+            }
+            for (size_t k = 0; strcmp(route->path, path) == 0 && k < COUNT_OF(names); k++) {
+                if (strcmp(names[k][0], route->method) == 0) {
+                    value_put(arena, &item, names[k][1], operation_of(arena, route, of));
+                }
+            }
+        }
+        value_put(arena, &paths, path, item);
+    }
+    *ret_paths = paths;
+    return 0;
+}
+
+static struct value schemes_of(struct arena *arena)
+{
+    struct value schemes = value_map();
+
+    for (int i = 0; i < 2; i++) {
+        struct value scheme = value_map();
+
+        value_put(arena, &scheme, "type", value_text("http"));
+        value_put(arena, &scheme, "scheme", value_text("bearer"));
+        value_put(arena, &scheme, "description",
+                  value_text(i == 0 ? "An API key (prt keys)"
+                                    : "What opening the trace answered, good for that trace"));
+        value_put(arena, &schemes, i == 0 ? "apiKey" : "uploadToken", scheme);
+    }
+    return schemes;
+}
+
+int openapi_write(struct buf *out, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const struct value_limits    limits = {
+           .bytes = sizeof(components), .depth = 32, .values = sizeof(components)};
+    struct value document = value_map(), info = value_map(), parts = value_map();
+    struct value schemas, paths;
+
+    TRY(json_read(arena, bytes_of(components), &limits, &schemas, err));
+    TRY(paths_of(arena, &paths, err));
+    value_put(arena, &info, "title", value_text("PR Telemetry"));
+    value_put(arena, &info, "version", value_text("1.0"));
+    value_put(arena, &info, "license", one(arena, "name", value_text("MIT")));
+    value_put(arena, &parts, "schemas", schemas);
+    value_put(arena, &parts, "securitySchemes", schemes_of(arena));
+    value_put(arena, &document, "openapi", value_text("3.1.0"));
+    value_put(arena, &document, "info", info);
+    value_put(arena, &document, "paths", paths);
+    value_put(arena, &document, "components", parts);
+    json_pretty(out, &document);
+    return 0;
+}
+
+/* ------------------------------------ served ------------------------------------ */
+
+void openapi_show(struct exchange *x)
+{
+    CLEANUP(buf) struct buf out = {0};
+    struct err              err = {0};
+
+    if (openapi_write(&out, &err) < 0) {
+        exchange_refuse(x, &err);
+        return;
+    }
+    exchange_answer(x, 200, "application/json", arena_bytes(x->arena, buf_bytes(&out)));
+}
+
+void schema_show(struct exchange *x)
+{
+    CLEANUP(buf) struct buf out = {0};
+
+    trace_schema_write(&out);
+    exchange_answer(x, 200, "application/schema+json", arena_bytes(x->arena, buf_bytes(&out)));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/*
+ * rate.h - how many requests a second a key, or a tenant's upload tokens, may make.
+ *
+ * A bucket that holds one second's worth, filled evenly (GCRA): one atomic number each. Safe from
+ * any thread.
+ */
+#ifndef PRT_GATEWAY_API_RATE_H
+#define PRT_GATEWAY_API_RATE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct rates;
+
+struct rates *rates_new(int64_t per_second); /* 0: any number */
+void          rates_free(struct rates *rates);
+
+/* RATE_LIMITED, with the time to wait, when there is nothing left for this tenant and kind of
+ * caller. */
+WARN_UNUSED int rate_take(struct rates *rates, const char *tenant, unsigned kind, struct err *err);
+
+#endif

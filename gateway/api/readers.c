@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/api/readers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "farm/farm.h"
+#include "gateway/api/gateway.h"
+#include "log/log.h"
+#include "metric/metric.h"
+#include "store/trace_store.h"
+
+enum { QUEUE_MOST = 1024, WAKE_MS = 1000, COPY_BLOCK = 1024 * 1024 };
+/* The accounts are a sum over all traces: each gateway spends at most a twentieth of one connection
+ * on them, however many traces there are. */
+enum { ACCOUNTS_US = 5 * 1000 * 1000, ACCOUNTS_REST = 20 };
+
+struct job {
+    struct exchange *x;
+    read_job         run;
+};
+
+struct reader {
+    struct readers    *readers;
+    struct store      *store;
+    struct blob_store *blob;
+    pthread_t          thread;
+    bool               started;
+};
+
+struct readers {
+    const struct config *config;
+    struct keys         *keys;
+    pthread_mutex_t      lock;
+    pthread_cond_t       more;
+    struct job           queue[QUEUE_MOST]; /* a ring */
+    size_t               first, count;
+    bool                 stop;
+    int64_t              accounts_due_us; /* under the lock; INT64_MAX while somebody reads them */
+    size_t               reader_count;
+    struct reader       *reader;
+};
+
+/* --------------------------------- what a job uses --------------------------------- */
+
+struct store *reader_store(struct reader *reader, struct err *err)
+{
+    if (reader->store == NULL &&
+        farm_store_open(&reader->store, reader->readers->config, err) < 0) {
+        return NULL;
+    }
+    return reader->store;
+}
+
+struct blob_store *reader_blob(struct reader *reader, struct err *err)
+{
+    if (reader->blob == NULL && farm_blob_open(&reader->blob, reader->readers->config, err) < 0) {
+        return NULL;
+    }
+    return reader->blob;
+}
+
+static int copy_part(struct blob_store *blob, enum bucket bucket, const char *key, int64_t offset,
+                     int64_t size, int fd, struct err *err)
+{
+    CLEANUP(text) char *block = mem_get(COPY_BLOCK);
+
+    while (size > 0) {
+        size_t want = size < COPY_BLOCK ? (size_t)size : COPY_BLOCK;
+        size_t got;
+
+        TRY(blob_read(blob, bucket, key, offset, block, want, &got, err));
+        if (got < want) {
+            return err_set(err, ERR_BLOB_CORRUPT, "%s ends at byte %lld, %lld more are on record",
+                           key, (long long)(offset + (int64_t)got),
+                           (long long)(size - (int64_t)got));
+        }
+        TRY(fd_write_all(fd, (struct bytes){(uint8_t *)block, got}, err));
+        offset += (int64_t)got;
+        size -= (int64_t)got;
+    }
+    return 0;
+}
+
+int reader_object(struct reader *reader, enum bucket bucket, const char *key, int64_t offset,
+                  int64_t size, int *ret_fd, int64_t *ret_offset, struct err *err)
+{
+    CLEANUP(fd) int fd = -1;
+    struct blob_store *blob = reader_blob(reader, err);
+
+    if (blob == NULL) {
+        return -1;
+    }
+    err_clear(err);
+    fd = blob_open_fd(blob, bucket, key, err);
+    *ret_offset = offset;
+    if (fd < 0 && err->code != ERR_NONE) {
+        return -1;
+    }
+    if (fd < 0) {
+        fd = fd_temporary(reader->readers->config->http_spool, err);
+        if (fd < 0) {
+            return -1;
+        }
+        TRY(copy_part(blob, bucket, key, offset, size, fd, err));
+        *ret_offset = 0;
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+/* ------------------------------------ the queue ------------------------------------ */
+
+int readers_put(struct readers *readers, struct exchange *x, read_job job, struct err *err)
+{
+    bool full;
+
+    (void)pthread_mutex_lock(&readers->lock);
+    full = readers->count == QUEUE_MOST;
+    if (!full) {
+        /* Held before another thread can see it, and so before it can be resumed. */
+        exchange_hold(x);
+        readers->queue[(readers->first + readers->count) % QUEUE_MOST] = (struct job){x, job};
+        readers->count++;
+        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+        (void)pthread_cond_signal(&readers->more);
+    }
+    (void)pthread_mutex_unlock(&readers->lock);
+    if (full) {
+        return err_set(err, ERR_OVERLOADED, "%d requests wait for the database or the object store"
+                       " already", QUEUE_MOST);
+    }
+    return 0;
+}
+
+void read_with(struct exchange *x, read_job job)
+{
+    struct err err = {0};
+
+    if (readers_put(gateway_of(x)->readers, x, job, &err) < 0) {
+        exchange_refuse(x, &err);
+    }
+}
+
+/* The next job; false: it is time to stop. x is NULL when nothing came for a second. */
+static bool next_job(struct readers *readers, struct job *ret_job)
+{
+    struct timespec until;
+
+    ret_job->x = NULL;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAKE_MS / 1000;
+    (void)pthread_mutex_lock(&readers->lock);
+    while (readers->count == 0 && !readers->stop &&
+           pthread_cond_timedwait(&readers->more, &readers->lock, &until) == 0) {
+    }
+    if (readers->count > 0) {
+        *ret_job = readers->queue[readers->first];
+        readers->first = (readers->first + 1) % QUEUE_MOST;
+        readers->count--;
+        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+    }
+    (void)pthread_mutex_unlock(&readers->lock);
+    return ret_job->x != NULL || !readers->stop;
+}
+
+static void refresh_keys(struct reader *reader)
+{
+    struct err    err = {0};
+    struct store *store = reader_store(reader, &err);
+
+    if (store == NULL || keys_refresh(reader->readers->keys, store, clock_mono_us(), &err) < 0) {
+        LOG(NULL, WARN, "API keys not read", KV("code", err_name(err.code)),
+            KV("story", err.story));
+    }
+}
+
+static bool accounts_due(struct readers *readers)
+{
+    bool due;
+
+    (void)pthread_mutex_lock(&readers->lock);
+    due = readers->accounts_due_us <= clock_mono_us();
+    if (due) {
+        readers->accounts_due_us = INT64_MAX;
+    }
+    (void)pthread_mutex_unlock(&readers->lock);
+    return due;
+}
+
+static void refresh_accounts(struct reader *reader)
+{
+    struct err            err = {0};
+    struct trace_accounts sum;
+    int64_t               began_us = clock_mono_us();
+    int64_t               rest_us;
+    struct store         *store = reader_store(reader, &err);
+
+    if (store == NULL || trace_accounts_read(store, &sum, &err) < 0) {
+        LOG(NULL, WARN, "accounts not read", KV("code", err_name(err.code)), KV("story", err.story));
+    } else {
+        metric_set(METRIC_accounting_events, 0, sum.accepted);
+        metric_set(METRIC_accounting_events, 1, sum.chained);
+        metric_set(METRIC_accounting_events, 2, sum.pending);
+        metric_set(METRIC_accounting_events, 3, sum.dead);
+    }
+    rest_us = (clock_mono_us() - began_us) * ACCOUNTS_REST;
+    (void)pthread_mutex_lock(&reader->readers->lock);
+    reader->readers->accounts_due_us =
+        clock_mono_us() + (rest_us > ACCOUNTS_US ? rest_us : ACCOUNTS_US);
+    (void)pthread_mutex_unlock(&reader->readers->lock);
+}
+
+static void *reader_run(void *arg)
+{
+    struct reader *reader = arg;
+    struct job     job;
+
+    while (next_job(reader->readers, &job)) {
+        struct err err = {0};
+        int        result;
+
+        if (keys_due(reader->readers->keys)) {
+            refresh_keys(reader);
+        }
+        if (job.x == NULL && accounts_due(reader->readers)) {
+            refresh_accounts(reader);
+        }
+        if (job.x == NULL) {
+            continue;
+        }
+        result = job.run(reader, job.x, &err);
+        if (result < 0) {
+            exchange_refuse(job.x, &err);
+        }
+        if (result != READ_HANDED_ON) {
+            exchange_resume(job.x);
+        }
+    }
+    return NULL;
+}
+
+/* ------------------------------------ opening ------------------------------------ */
+
+int readers_open(struct readers **ret_readers, const struct config *config, struct keys *keys,
+                 struct err *err)
+{
+    struct readers    *readers = mem_zero(1, sizeof(*readers));
+    pthread_condattr_t attr;
+
+    readers->config = config;
+    readers->keys = keys;
+    readers->reader_count = (size_t)config->reader_threads;
+    readers->reader = mem_zero(readers->reader_count, sizeof(*readers->reader));
+    (void)pthread_mutex_init(&readers->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&readers->more, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    for (size_t i = 0; i < readers->reader_count; i++) {
+        int failed;
+
+        readers->reader[i].readers = readers;
+        failed = pthread_create(&readers->reader[i].thread, NULL, reader_run, &readers->reader[i]);
+        if (failed != 0) {
+            readers_close(readers);
+            errno = failed;
+            return err_errno(err, "starting reader thread %zu", i + 1);
+        }
+        readers->reader[i].started = true;
+    }
+    *ret_readers = readers;
+    return 0;
+}
+
+void readers_close(struct readers *readers)
+{
+    if (readers == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&readers->lock);
+    readers->stop = true;
+    (void)pthread_cond_broadcast(&readers->more);
+    (void)pthread_mutex_unlock(&readers->lock);
+    for (size_t i = 0; i < readers->reader_count; i++) {
+        if (readers->reader[i].started) {
+            (void)pthread_join(readers->reader[i].thread, NULL);
+        }
+        store_close(readers->reader[i].store);
+        blob_store_close(readers->reader[i].blob);
+    }
+    (void)pthread_mutex_destroy(&readers->lock);
+    (void)pthread_cond_destroy(&readers->more);
+    mem_free(readers->reader);
+    mem_free(readers);
+}

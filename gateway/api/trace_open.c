@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * trace_open.c - POST /v1/traces: a trace gets its name and its upload token.
+ *
+ * The open message is stored before the answer; nothing else is needed: the token says whose trace
+ * it is. With an Idempotency-Key the name follows from the key, and validate's verdict is waited
+ * for, so that another body under the same key is 409. If validate is away the trace is open all
+ * the same.
+ */
+#include <string.h>
+
+#include "gateway/api/publish.h"
+#include "gateway/api/resources.h"
+#include "trace/event.h"
+#include "value/msgpack.h"
+
+/* What old clients send, and where it belongs. */
+static const struct {
+    const char *name;
+    const char *object;
+    const char *member;
+    bool        required;
+} flat_fields[] = {
+    {"participant_id", "session", "participant_id", true},
+    {"task_id", "task", "id", true},
+    {"task_title", "task", "title", true},
+    {"repo_origin", "repo", "origin", false},
+    {"start_commit", "repo", "start_commit", false},
+    {"experiment_id", NULL, "experiment_id", false},
+};
+
+static int flat_field(struct exchange *x, const struct value *flat, size_t row,
+                      struct value *objects, struct err *err)
+{
+    const struct value *found = value_get(flat, flat_fields[row].name);
+    struct value        item;
+
+    if (found != NULL && found->kind == VALUE_NULL && !flat_fields[row].required) {
+        found = NULL;
+    }
+    if (found == NULL && flat_fields[row].required) {
+        return err_set(err, ERR_SCHEMA, "is missing");
+    }
+    if (found == NULL && flat_fields[row].object == NULL) {
+        return 0;
+    }
+    if (found != NULL && found->kind != VALUE_TEXT) {
+        return err_set(err, ERR_SCHEMA, "must be text");
+    }
+    item = found == NULL ? value_text("") : *found;
+    value_put(x->arena, objects, flat_fields[row].member, item);
+    return 0;
+}
+
+static int flat_unknown(struct exchange *x, const struct value *flat, const char **ret_pointer,
+                        struct err *err)
+{
+    for (uint32_t i = 0; i < flat->count; i++) {
+        size_t row = 0;
+
+        while (row < COUNT_OF(flat_fields) &&
+               !bytes_is(flat->as.members[i].name, flat_fields[row].name)) {
+            row++;
+        }
+        if (row == COUNT_OF(flat_fields)) {
+            *ret_pointer = arena_format(x->arena, "/%.128s",
+                                        arena_text(x->arena, flat->as.members[i].name));
+            return err_set(err, ERR_SCHEMA, "is no field of this object");
+        }
+    }
+    return 0;
+}
+
+/* {participant_id, ...} to {session, task, repo}. */
+static int head_from_flat(struct exchange *x, const struct value *flat, struct value *ret_head,
+                          const char **ret_pointer, struct err *err)
+{
+    static const char *const names[] = {"session", "task", "repo"};
+    struct value             object[COUNT_OF(names)] = {value_map(), value_map(), value_map()};
+    struct value             consent = value_map();
+    struct value             head = value_map();
+
+    TRY(flat_unknown(x, flat, ret_pointer, err));
+    for (size_t row = 0; row < COUNT_OF(flat_fields); row++) {
+        struct value *into = &head;
+
+        for (size_t i = 0; flat_fields[row].object != NULL && i < COUNT_OF(names); i++) {
+            if (strcmp(names[i], flat_fields[row].object) == 0) {
+                into = &object[i];
+            }
+        }
+        *ret_pointer = arena_format(x->arena, "/%s", flat_fields[row].name);
+        TRY(flat_field(x, flat, row, into, err));
+    }
+    /* Their users agreed to everything before there was a choice to send. */
+    value_put(x->arena, &consent, "rationales", value_flag(true));
+    value_put(x->arena, &consent, "commands", value_flag(true));
+    value_put(x->arena, &consent, "snapshots", value_flag(true));
+    value_put(x->arena, &object[0], "consent", consent);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        value_put(x->arena, &head, names[i], object[i]);
+    }
+    *ret_head = head;
+    *ret_pointer = "";
+    return 0;
+}
+
+static unsigned consent_of(const struct value *head)
+{
+    const struct value *consent = value_at(head, "/session/consent");
+
+    return (value_flag_or(value_get(consent, "rationales"), false) ? CONSENT_RATIONALES : 0u) |
+           (value_flag_or(value_get(consent, "commands"), false) ? CONSENT_COMMANDS : 0u) |
+           (value_flag_or(value_get(consent, "snapshots"), false) ? CONSENT_SNAPSHOTS : 0u);
+}
+
+static int read_head(struct exchange *x, struct value *ret_head, const char **ret_pointer,
+                     struct err *err)
+{
+    struct value body;
+
+    *ret_pointer = NULL;
+    TRY(body_read(x, &body, err));
+    *ret_pointer = "";
+    if (body.kind != VALUE_MAP) {
+        return err_set(err, ERR_SCHEMA, "must be an object");
+    }
+    if (value_get(&body, "session") == NULL && value_get(&body, "participant_id") != NULL) {
+        TRY(head_from_flat(x, &body, ret_head, ret_pointer, err));
+    } else {
+        *ret_head = body;
+    }
+    return trace_head_check(x->arena, ret_head, ret_pointer, err);
+}
+
+/* ------------------------------------ answering ------------------------------------ */
+
+struct opened {
+    const char *trace;
+    unsigned    consent;
+};
+
+static void answer_opened(struct exchange *x)
+{
+    CLEANUP(buf) struct buf token = {0};
+    struct gateway *gateway = gateway_of(x);
+    struct opened  *opened = x->work;
+    struct value    answer = value_map();
+    int64_t         expires_s = (x->whole_us / 1000 + gateway->config->token_life) / 1000;
+
+    upload_token_write(gateway->tokens, &token,
+                       &(struct upload){caller_of(x)->tenant, opened->trace, opened->consent,
+                                        expires_s});
+    value_put(x->arena, &answer, "trace_id", value_text(opened->trace));
+    value_put(x->arena, &answer, "upload_token", value_bytes(buf_bytes(&token)));
+    value_put(x->arena, &answer, "message", value_text("trace opened"));
+    value_put(x->arena, &answer, "expires_at", value_whole(expires_s));
+    exchange_header(x, "Location", arena_format(x->arena, "/v1/traces/%s", opened->trace));
+    answer_value(x, 201, &answer);
+}
+
+static void verdict_came(struct exchange *x, struct bytes json)
+{
+    (void)json;
+    answer_opened(x);
+}
+
+static const struct publish_answers answers = {answer_opened, verdict_came, NULL};
+
+void trace_open(struct exchange *x)
+{
+    CLEANUP(buf) struct buf body = {0};
+    struct gateway *gateway = gateway_of(x);
+    struct opened  *opened = arena_zero(x->arena, 1, sizeof(*opened));
+    char           *trace = arena_get(x->arena, TRACE_ID);
+    struct publish  publish;
+    struct value    head;
+    const char     *pointer = NULL;
+    struct err      err = {0};
+
+    if (read_head(x, &head, &pointer, &err) < 0) {
+        if (err.code == ERR_SCHEMA && pointer != NULL) {
+            refuse_field(x, pointer, &err);
+        } else {
+            exchange_refuse(x, &err);
+        }
+        return;
+    }
+    if (publish_start(x, MESSAGE_OPEN, trace, &publish, &err) < 0) {
+        exchange_refuse(x, &err);
+        return;
+    }
+    if (publish.idempotency_key != NULL) {
+        trace_id_for_key(gateway->tokens, trace, publish.tenant, bytes_of(publish.idempotency_key));
+    } else {
+        trace_id_random(trace);
+        publish.wants_verdict = false;
+    }
+    opened->trace = trace;
+    opened->consent = consent_of(&head);
+    x->work = opened;
+    msgpack_write(&body, &head);
+    publish.consent = opened->consent;
+    publish.body = buf_bytes(&body);
+    publish.answers = &answers;
+    if (publish_message(x, &publish, &err) < 0) {
+        exchange_refuse(x, &err);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/*
+ * bench.h - prt bench: load through the gateway until it is chained and committed.
+ *
+ * The load generator is cheap: one thread, epoll, keep-alive connections, bodies built once and
+ * patched. Closed loop: each connection has one request under way. Open loop (--rate): requests are
+ * due at fixed times, and a latency counts from when the request was due, so that a stalled farm
+ * can't hide its stall (coordinated omission).
+ */
+#ifndef PRT_CLI_BENCH_H
+#define PRT_CLI_BENCH_H
+
+#include "gateway/cli/cli.h"
+#include "gateway/cli/histogram.h"
+
+struct bench_plan {
+    int     connections;  /* each with a trace of its own */
+    int     events;       /* in a chunk */
+    int     event_bytes;  /* about, as JSON */
+    int64_t seconds;
+    int64_t warm_seconds; /* before counting starts */
+    double  rate;         /* chunks a second in all; 0: closed loop */
+    bool    async;        /* Prefer: respond-async */
+};
+
+struct bench_result {
+    int64_t          chunks;    /* answered 2xx while counting */
+    int64_t          refused;   /* answered anything else */
+    int64_t          broken;    /* connections lost */
+    int64_t          body_bytes;
+    double           seconds;
+    struct histogram latency_us;
+    int              first_bad_status;
+    char             first_bad[200];
+};
+
+/* One trace for each connection; ids and tokens in the arena. */
+struct bench_trace {
+    const char *trace;
+    const char *token;
+    int64_t     sent; /* chunks answered 2xx, also while warming up */
+};
+
+WARN_UNUSED int bench_load(struct cli *cli, const struct bench_plan *plan,
+                           struct bench_trace *traces, void (*counting)(void *arg, bool on),
+                           void *arg, struct bench_result *ret_result, struct err *err);
+
+/* A chunk built once; what differs from one to the next has its place and a fixed width. */
+struct bench_body {
+    struct buf bytes;
+    size_t     chunk_id, chunk_seq;
+    size_t    *event_id, *event_seq, *event_ts; /* one for each event */
+    int        events;
+};
+void bench_body_make(struct arena *arena, const struct bench_plan *plan, struct bench_body *ret_body);
+
+/* Makes it chunk number `chunk` of the trace ("trace-" and 32 hex digits). */
+void bench_body_set(struct bench_body *body, const char *trace, int64_t chunk);
+
+/* CPU and memory of the farm's processes, children (Postgres backends) summed into their parent. */
+struct bench_usage {
+    const char *name;
+    pid_t       pid;
+    double      cpu_s;
+    int64_t     rss_bytes;
+};
+WARN_UNUSED int bench_usage_read(struct cli *cli, struct bench_usage **ret_list, size_t *ret_count,
+                                 struct err *err);
+
+/* The same bytes straight into JetStream by an asynchronous publisher: chunks a second. */
+WARN_UNUSED int bench_raw(struct cli *cli, const struct bench_plan *plan, double *ret_rate,
+                          struct err *err);
+
+#endif

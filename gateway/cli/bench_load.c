@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "gateway/cli/bench.h"
+
+enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, AGAIN_US = 50000 };
+
+/*
+ * idle -> sending -> reading -> idle; a lost connection goes back to idle and sends its chunk again.
+ */
+struct link {
+    int                 fd;
+    struct bench_trace *trace;
+    struct buf          request;
+    size_t              sent;
+    bool                under_way;
+    int64_t             due_us;
+    char                answer[ANSWER_ROOM];
+    size_t              got;
+};
+
+struct load {
+    const struct bench_plan *plan;
+    struct sockaddr_in       to;
+    int                      epoll;
+    struct link             *links;
+    struct bench_body        body;
+    struct bench_result     *result;
+    bool                     counting;
+    bool                     stopping; /* nothing new is sent */
+    int64_t                  next_due_us; /* open loop */
+};
+
+static int link_up(struct load *load, struct link *link, struct err *err)
+{
+    struct epoll_event watch = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = link};
+    int                on = 1;
+
+    link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (link->fd < 0 ||
+        (connect(link->fd, (struct sockaddr *)&load->to, sizeof(load->to)) < 0 && errno != EINPROGRESS) ||
+        setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+        epoll_ctl(load->epoll, EPOLL_CTL_ADD, link->fd, &watch) < 0) {
+        return err_errno(err, "connecting to the gateway");
+    }
+    link->sent = 0;
+    link->got = 0;
+    return 0;
+}
+
+static void prepare(struct load *load, struct link *link, int64_t due_us)
+{
+    bench_body_set(&load->body, link->trace->trace, link->trace->sent);
+    link->request.size = 0;
+    buf_format(&link->request,
+               "POST /v1/traces/%s/events:ingest HTTP/1.1\r\nHost: bench\r\n"
+               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+               link->trace->trace, link->trace->token,
+               load->plan->async ? "Prefer: respond-async\r\n" : "", load->body.bytes.size);
+    buf_put(&link->request, buf_bytes(&load->body.bytes));
+    link->sent = 0;
+    link->got = 0;
+    link->under_way = true;
+    link->due_us = due_us;
+}
+
+static int again(struct load *load, struct link *link, struct err *err)
+{
+    load->result->broken++;
+    fd_close(link->fd);
+    return link_up(load, link, err);
+}
+
+/* 1 sent or would block, 0 lost. */
+static int push(struct link *link)
+{
+    while (link->under_way && link->sent < link->request.size) {
+        ssize_t put = send(link->fd, link->request.data + link->sent, link->request.size - link->sent, MSG_NOSIGNAL);
+
+        if (put < 0) {
+            return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
+        }
+        link->sent += (size_t)put;
+    }
+    return 1;
+}
+
+/* The status once a whole answer lies in the buffer, else 0. */
+static int whole_answer(struct link *link)
+{
+    const char *end;
+    const char *length;
+
+    link->answer[link->got] = '\0';
+    end = strstr(link->answer, "\r\n\r\n");
+    if (end == NULL) {
+        return 0;
+    }
+    length = strcasestr(link->answer, "content-length:");
+    if (length == NULL || length > end ||
+        link->got < (size_t)(end + 4 - link->answer) + strtoul(length + 15, NULL, 10)) {
+        return 0;
+    }
+    return atoi(link->answer + 9);
+}
+
+static void answered(struct load *load, struct link *link, int status)
+{
+    struct bench_result *result = load->result;
+
+    link->under_way = false;
+    if (status >= 200 && status < 300) {
+        link->trace->sent++;
+        if (load->counting) {
+            result->chunks++;
+            result->body_bytes += (int64_t)load->body.bytes.size;
+            histogram_add(&result->latency_us, clock_mono_us() - link->due_us);
+        }
+        return;
+    }
+    result->refused++;
+    if (result->first_bad_status == 0) {
+        const char *body = strstr(link->answer, "\r\n\r\n");
+
+        result->first_bad_status = status;
+        (void)snprintf(result->first_bad, sizeof(result->first_bad), "%s", body == NULL ? "" : body + 4);
+    }
+}
+
+/* 1 nothing more to read, 0 lost. */
+static int pull(struct load *load, struct link *link)
+{
+    for (;;) {
+        ssize_t got = recv(link->fd, link->answer + link->got, ANSWER_ROOM - 1 - link->got, 0);
+        int     status;
+
+        if (got < 0) {
+            return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
+        }
+        if (got == 0) {
+            return 0;
+        }
+        link->got += (size_t)got;
+        status = whole_answer(link);
+        if (status != 0) {
+            answered(load, link, status);
+            link->got = 0;
+        }
+    }
+}
+
+static void start_what_is_due(struct load *load)
+{
+    int64_t now = clock_mono_us();
+
+    for (int i = 0; i < load->plan->connections; i++) {
+        struct link *link = &load->links[i];
+
+        if (link->under_way) {
+            continue;
+        }
+        if (load->plan->rate > 0) {
+            if (load->next_due_us > now) {
+                return;
+            }
+            prepare(load, link, load->next_due_us);
+            load->next_due_us += (int64_t)(1e6 / load->plan->rate);
+        } else {
+            prepare(load, link, now);
+        }
+        (void)push(link);
+    }
+}
+
+static int turn(struct load *load, struct err *err)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int                count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, 1);
+
+    for (int i = 0; i < count; i++) {
+        struct link *link = events[i].data.ptr;
+
+        if (!pull(load, link) || !push(link)) {
+            TRY(again(load, link, err));
+        } else if (!link->under_way && load->plan->rate <= 0 && !load->stopping) {
+            prepare(load, link, clock_mono_us());
+            (void)push(link);
+        }
+    }
+    if (load->plan->rate > 0 && !load->stopping) {
+        start_what_is_due(load);
+    }
+    return 0;
+}
+
+static int find_gateway(struct cli *cli, struct sockaddr_in *ret, struct err *err)
+{
+    const char *url = cli->config.gateway_url;
+    char        host[64] = "";
+    int         port = 80;
+
+    if (sscanf(url, "http://%63[^:/]:%d", host, &port) < 1 ||
+        inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &ret->sin_addr) != 1) {
+        return err_set(err, ERR_USAGE, "bench wants a gateway at http://ADDRESS:PORT, not %s", url);
+    }
+    ret->sin_family = AF_INET;
+    ret->sin_port = htons((uint16_t)port);
+    return 0;
+}
+
+static int run_for(struct load *load, int64_t seconds, struct err *err)
+{
+    int64_t end = clock_mono_us() + seconds * 1000000;
+
+    while (clock_mono_us() < end) {
+        TRY(turn(load, err));
+    }
+    return 0;
+}
+
+/* Until every request under way is answered, at most ten seconds. */
+static int drain(struct load *load, struct err *err)
+{
+    int64_t end = clock_mono_us() + 10 * 1000000;
+    bool    busy = true;
+
+    load->stopping = true;
+    while (busy && clock_mono_us() < end) {
+        busy = false;
+        TRY(turn(load, err));
+        for (int i = 0; i < load->plan->connections; i++) {
+            busy = busy || load->links[i].under_way;
+        }
+    }
+    return 0;
+}
+
+int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trace *traces,
+               void (*counting)(void *arg, bool on), void *arg, struct bench_result *ret_result,
+               struct err *err)
+{
+    struct load load = {.plan = plan, .result = ret_result};
+    CLEANUP(fd) int epoll = -1;
+    int64_t began;
+    int     done = 0;
+
+    *ret_result = (struct bench_result){0};
+    TRY(find_gateway(cli, &load.to, err));
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) {
+        return err_errno(err, "making an epoll");
+    }
+    load.epoll = epoll;
+    bench_body_make(cli->arena, plan, &load.body);
+    load.links = arena_zero(cli->arena, (size_t)plan->connections, sizeof(*load.links));
+    load.next_due_us = clock_mono_us();
+    for (int i = 0; i < plan->connections && done == 0; i++) {
+        load.links[i].trace = &traces[i];
+        done = link_up(&load, &load.links[i], err);
+    }
+    if (done == 0) {
+        start_what_is_due(&load);
+        done = run_for(&load, plan->warm_seconds, err);
+    }
+    began = clock_mono_us();
+    load.counting = true;
+    counting(arg, true);
+    if (done == 0) {
+        done = run_for(&load, plan->seconds, err);
+    }
+    load.counting = false;
+    ret_result->seconds = (double)(clock_mono_us() - began) / 1e6;
+    if (done == 0) {
+        done = drain(&load, err);
+    }
+    counting(arg, false);
+    for (int i = 0; i < plan->connections; i++) {
+        fd_close(load.links[i].fd);
+        buf_done(&load.links[i].request);
+    }
+    buf_done(&load.body.bytes);
+    return done;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/* prt list - traces, newest first. */
+#include <getopt.h>
+#include <string.h>
+#include <time.h>
+
+#include "gateway/cli/call.h"
+
+struct filter {
+    const char *option; /* of prt */
+    const char *query;  /* of the API */
+};
+
+static const struct filter filters[] = {
+    {"status", "status"}, {"task", "task_id"},        {"participant", "participant_id"},
+    {"repo", "repo"},     {"min-score", "min_score"}, {"since", "since"},
+    {"until", "until"},   {"limit", "limit"},         {"experiment", "experiment_id"},
+};
+
+static void print_when(double seconds)
+{
+    time_t    at = (time_t)seconds;
+    struct tm parts;
+    char      text[32];
+
+    (void)localtime_r(&at, &parts);
+    (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &parts);
+    printf("%-17s", text);
+}
+
+static void print_row(const struct cli *cli, const struct value *trace)
+{
+    const struct value *passed = value_get(trace, "tests_passed");
+    const struct value *overall = value_get(trace, "overall");
+    struct bytes id = value_text_or(value_get(trace, "trace_id"), "");
+    struct bytes status = value_text_or(value_get(trace, "status"), "");
+    struct bytes title = value_text_or(value_get(trace, "task_title"), "");
+    bool         known = passed != NULL && passed->kind == VALUE_FLAG;
+
+    printf("%-39.*s ", (int)id.size, (const char *)id.data);
+    print_when(value_real_or(value_get(trace, "created_at"), 0));
+    printf(" %-11.*s %6lld  ", (int)status.size, (const char *)status.data,
+           (long long)value_whole_or(value_get(trace, "num_events"), 0));
+    printf("%s%-8s%s", !known ? DIM(cli) : passed->as.flag ? GREEN(cli) : RED(cli),
+           !known ? "-" : passed->as.flag ? "passed" : "failed", PLAIN(cli));
+    if (overall != NULL && overall->kind != VALUE_NULL) {
+        printf("%5.2f  ", value_real_or(overall, 0));
+    } else {
+        printf("    -  ");
+    }
+    printf("%.*s\n", (int)(title.size > 50 ? 50 : title.size), (const char *)title.data);
+}
+
+static int build_path(struct buf *path, int argc, char **argv, struct err *err)
+{
+    struct option options[COUNT_OF(filters) + 3] = {{0}};
+    const char   *glue = "?";
+    int           option;
+
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        options[i] = (struct option){filters[i].option, required_argument, NULL, (int)i};
+    }
+    options[COUNT_OF(filters)] = (struct option){"passed", no_argument, NULL, 1000};
+    options[COUNT_OF(filters) + 1] = (struct option){"failed", no_argument, NULL, 1001};
+    buf_put_text(path, "/v1/traces");
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option >= 1000) {
+            buf_format(path, "%stests_passed=%s", glue, option == 1000 ? "true" : "false");
+        } else if (option >= 0 && option < (int)COUNT_OF(filters)) {
+            buf_format(path, "%s%s=", glue, filters[option].query);
+            http_encode(path, bytes_of(optarg), false);
+        } else {
+            return err_set(err, ERR_USAGE, "prt list --help tells its options");
+        }
+        glue = "&";
+    }
+    if (optind < argc) {
+        return err_set(err, ERR_USAGE, "list takes options only, and \"%s\" was given", argv[optind]);
+    }
+    return 0;
+}
+
+int list_run(struct cli *cli, int argc, char **argv, struct err *err)
+{
+    CLEANUP(buf) struct buf path = {0};
+    const struct value *traces;
+    struct value        answer;
+
+    TRY(build_path(&path, argc, argv, err));
+    TRY(cli_call(cli, &(struct call){.method = "GET", .path = buf_text(&path)}, NULL, &answer, NULL,
+                 err));
+    if (cli->json) {
+        cli_print_json(&answer);
+        return EXIT_DONE;
+    }
+    traces = value_get(&answer, "traces");
+    if (traces == NULL || traces->kind != VALUE_LIST || traces->count == 0) {
+        (void)fprintf(stderr, "no trace fits; prt submit examples/one_line_fix sends one\n");
+        return EXIT_DONE;
+    }
+    printf("%s%-39s %-17s %-11s %6s  %-8s%5s  %s%s\n", BOLD(cli), "trace", "begun", "status",
+           "events", "tests", "score", "task", PLAIN(cli));
+    for (uint32_t i = 0; i < traces->count; i++) {
+        print_row(cli, &traces->as.items[i]);
+    }
+    if (value_get(&answer, "next") != NULL && value_get(&answer, "next")->kind == VALUE_TEXT) {
+        (void)fprintf(stderr, "there are more: --limit N shows them\n");
+    }
+    return EXIT_DONE;
+}

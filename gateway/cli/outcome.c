@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/cli/outcome.h"
+
+#include <string.h>
+
+#include "value/json.h"
+
+enum { DOCUMENT_MOST = 2000 << 20, BAR = 20, NAMES_SHOWN = 8 };
+
+static const struct value_limits limits = {DOCUMENT_MOST, 128, 200u << 20};
+
+const char *const outcome_dimension[DIMENSIONS] = {
+    "problem_understanding", "causal_linking",  "experiment_design",
+    "efficiency",            "reproducibility", "safety_hygiene"};
+
+int outcome_read(struct arena *arena, int status, struct bytes answer, struct outcome *ret_outcome,
+                 struct err *err)
+{
+    struct value document;
+
+    if (status == 202) {
+        *ret_outcome = (struct outcome){"collected, being finalized", false};
+        return 0;
+    }
+    TRY(json_read(arena, answer, &limits, &document, err));
+    if (value_at(&document, "/qa/judge") != NULL) {
+        *ret_outcome = (struct outcome){"judged", true};
+    } else if (value_at(&document, "/qa/validation") != NULL) {
+        *ret_outcome = (struct outcome){"tested, being judged", false};
+    } else {
+        *ret_outcome = (struct outcome){"finalized, tests running", false};
+    }
+    return 0;
+}
+
+static void print_names(const struct cli *cli, const struct value *tests, const char *class)
+{
+    const struct value *names = value_get(tests, class);
+
+    if (names == NULL || names->kind != VALUE_LIST || names->count == 0) {
+        return;
+    }
+    printf("  %-14s %u\n", class, names->count);
+    for (uint32_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
+        struct bytes name = value_text_or(&names->as.items[i], "");
+
+        printf("      %s%.*s%s\n", DIM(cli), (int)name.size, (const char *)name.data, PLAIN(cli));
+    }
+    if (names->count > NAMES_SHOWN) {
+        printf("      %s... and %u more%s\n", DIM(cli), names->count - NAMES_SHOWN, PLAIN(cli));
+    }
+}
+
+void outcome_print_tests(const struct cli *cli, const struct value *validation)
+{
+    static const char *const classes[] = {"fail_to_pass", "pass_to_fail", "fail_to_fail", "flaky"};
+    const struct value *tests = value_get(validation, "tests");
+    struct bytes        status = value_text_or(value_get(validation, "status"), "?");
+    struct bytes        reason = value_text_or(value_get(validation, "reason"), "");
+    bool                good = bytes_is(status, "passed");
+
+    printf("tests   %s%.*s%s", good ? GREEN(cli) : bytes_is(status, "not_run") ? DIM(cli) : RED(cli),
+           (int)status.size, (const char *)status.data, PLAIN(cli));
+    if (reason.size > 0) {
+        printf(" (%.*s)", (int)reason.size, (const char *)reason.data);
+    }
+    printf("   %lld passed, %lld failed, %lld errors, %lld skipped in %.1f s\n",
+           (long long)value_whole_or(value_get(validation, "num_passed"), 0),
+           (long long)value_whole_or(value_get(validation, "num_failed"), 0),
+           (long long)value_whole_or(value_get(validation, "num_errors"), 0),
+           (long long)value_whole_or(value_get(validation, "num_skipped"), 0),
+           value_real_or(value_get(validation, "runtime_s"), 0));
+    for (size_t i = 0; i < COUNT_OF(classes); i++) {
+        print_names(cli, tests, classes[i]);
+    }
+}
+
+static void print_score(const struct cli *cli, const char *name, const struct value *score,
+                        const char *before)
+{
+    double value = value_real_or(score, -1);
+    int    filled = value < 0 ? 0 : (int)(value / 5.0 * BAR + 0.5);
+
+    if (value < 0) {
+        printf("%s%-22s   -\n", before, name);
+        return;
+    }
+    printf("%s%-22s %4.1f  %s", before, name, value,
+           value >= 3.5 ? GREEN(cli) : value < 2 ? RED(cli) : "");
+    for (int i = 0; i < BAR; i++) {
+        (void)fputs(i < filled ? "█" : "·", stdout);
+    }
+    printf("%s\n", PLAIN(cli));
+}
+
+void outcome_print_scores(const struct cli *cli, const struct value *judge)
+{
+    const struct value *scores = value_get(judge, "scores");
+    struct bytes        model = value_text_or(value_get(judge, "model"), "?");
+    struct bytes        summary = value_text_or(value_get(judge, "feedback_summary"), "");
+
+    printf("judge   %.*s\n", (int)model.size, (const char *)model.data);
+    for (size_t i = 0; i < DIMENSIONS; i++) {
+        print_score(cli, outcome_dimension[i], value_get(scores, outcome_dimension[i]), "  ");
+    }
+    print_score(cli, "overall", value_get(scores, "overall"), "  ");
+    if (summary.size > 0) {
+        printf("  %.*s\n", (int)summary.size, (const char *)summary.data);
+    }
+}
+
+int outcome_print(struct cli *cli, const char *trace, struct bytes document, struct err *err)
+{
+    struct value value;
+
+    TRY(json_read(cli->arena, document, &limits, &value, err));
+    if (cli->json) {
+        struct value line = value_map();
+        const struct value *qa = value_get(&value, "qa");
+
+        value_put(cli->arena, &line, "trace_id", value_text(trace));
+        value_put(cli->arena, &line, "qa", qa == NULL ? value_null() : *qa);
+        cli_print_json(&line);
+        return EXIT_DONE;
+    }
+    printf("%s%s%s\n", BOLD(cli), trace, PLAIN(cli));
+    outcome_print_tests(cli, value_at(&value, "/qa/validation"));
+    outcome_print_scores(cli, value_at(&value, "/qa/judge"));
+    return EXIT_DONE;
+}

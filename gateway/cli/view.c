@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/* prt view - a trace for people: task, timeline, diffs, tests, scores. */
+#include <getopt.h>
+#include <string.h>
+
+#include "gateway/cli/call.h"
+#include "gateway/cli/outcome.h"
+#include "value/json.h"
+
+enum { DOCUMENT_MOST = 2000 << 20, LINE_MOST = 100 };
+
+static const struct value_limits limits = {DOCUMENT_MOST, 128, 200u << 20};
+
+/* One line of it, cut to what a terminal shows; control characters can't reach the terminal. */
+static void print_line(struct bytes text)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < text.size && text.data[i] != '\n'; i++) {
+        if (shown >= LINE_MOST && (text.data[i] & 0xC0) != 0x80) {
+            (void)fputs("…", stdout);
+            return;
+        }
+        (void)fputc(text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i], stdout);
+        shown += (text.data[i] & 0xC0) != 0x80;
+        if (i + 1 < text.size && text.data[i + 1] == '\n') {
+            (void)fputs(i + 2 < text.size ? " …" : "", stdout);
+        }
+    }
+}
+
+static void print_diff(const struct cli *cli, struct bytes diff)
+{
+    while (diff.size > 0) {
+        const uint8_t *end = memchr(diff.data, '\n', diff.size);
+        size_t         size = end == NULL ? diff.size : (size_t)(end - diff.data);
+        bool           head = size >= 3 && (memcmp(diff.data, "---", 3) == 0 || memcmp(diff.data, "+++", 3) == 0);
+
+        if (size > 0 && !head && strchr("+-@", diff.data[0]) != NULL) {
+            printf("              %s", diff.data[0] == '+'   ? GREEN(cli)
+                                       : diff.data[0] == '-' ? RED(cli)
+                                                             : DIM(cli));
+            print_line((struct bytes){diff.data, size});
+            printf("%s\n", PLAIN(cli));
+        }
+        diff.data += size + (end != NULL);
+        diff.size -= size + (end != NULL);
+    }
+}
+
+static void print_edit(const struct cli *cli, const struct value *event)
+{
+    print_line(value_text_or(value_get(event, "file_path"), ""));
+    (void)fputc('\n', stdout);
+    print_diff(cli, value_text_or(value_get(event, "diff_unified"), ""));
+}
+
+static void print_command(const struct cli *cli, const struct value *event)
+{
+    int64_t exit = value_whole_or(value_get(event, "exit_code"), 0);
+
+    print_line(value_text_or(value_get(event, "cmd"), ""));
+    printf("  %s-> %lld%s\n", exit == 0 ? DIM(cli) : RED(cli), (long long)exit, PLAIN(cli));
+}
+
+static void print_tests(const struct cli *cli, const struct value *event)
+{
+    int64_t failed = value_whole_or(value_get(event, "num_failed"), 0);
+
+    print_line(value_text_or(value_get(event, "framework"), ""));
+    printf("  %lld passed, %s%lld failed%s  ", (long long)value_whole_or(value_get(event, "num_passed"), 0),
+           failed > 0 ? RED(cli) : GREEN(cli), (long long)failed, PLAIN(cli));
+    print_line(value_text_or(value_get(event, "selection"), ""));
+    (void)fputc('\n', stdout);
+}
+
+static void print_commit(const struct cli *cli, const struct value *event)
+{
+    struct bytes sha = value_text_or(value_get(event, "sha"), "");
+
+    (void)cli;
+    printf("%.*s  ", (int)(sha.size > 10 ? 10 : sha.size), (const char *)sha.data);
+    print_line(value_text_or(value_get(event, "message"), ""));
+    (void)fputc('\n', stdout);
+}
+
+static void print_note(const struct cli *cli, const struct value *event)
+{
+    /* In the order in which one thinks. */
+    static const char *const parts[] = {"plan", "hypothesis", "observation", "decision", "next_step"};
+    const struct value *structured = value_get(event, "structured");
+    struct bytes        freeform = value_text_or(value_get(event, "freeform"), "");
+    bool                first = freeform.size == 0;
+
+    if (freeform.size > 0) {
+        print_line(freeform);
+        (void)fputc('\n', stdout);
+    }
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        struct bytes part = value_text_or(value_get(structured, parts[i]), "");
+
+        if (part.size > 0) {
+            printf("%s%s%s%s ", first ? "" : "              ", DIM(cli), parts[i], PLAIN(cli));
+            print_line(part);
+            (void)fputc('\n', stdout);
+            first = false;
+        }
+    }
+}
+
+struct shape {
+    const char *type;
+    const char *label;
+    void (*print)(const struct cli *cli, const struct value *event);
+};
+
+static const struct shape shapes[] = {
+    {"file_edit", "edit", print_edit},     {"cmd_run", "run", print_command},
+    {"test_run", "tests", print_tests},    {"commit", "commit", print_commit},
+    {"rationale_note", "note", print_note},
+};
+
+static void print_event(const struct cli *cli, const struct value *event, double start_s)
+{
+    double at_s = value_real_or(value_get(event, "ts_client_s"), start_s) - start_s;
+
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        if (value_is_text(value_get(event, "type"), shapes[i].type)) {
+            printf("%s%4d:%02d%s %-6s ", DIM(cli), (int)at_s / 60, (int)at_s % 60, PLAIN(cli),
+                   shapes[i].label);
+            shapes[i].print(cli, event);
+        }
+    }
+}
+
+static void print_head(const struct cli *cli, const struct value *document)
+{
+    static const char *const metrics[] = {"num_events",  "num_edits",     "num_cmds",
+                                          "num_test_runs", "num_commits", "num_rationales",
+                                          "files_touched", "edit_churn_lines"};
+
+    printf("%s", BOLD(cli));
+    print_line(value_text_or(value_at(document, "/task/title"), ""));
+    printf("%s\n", PLAIN(cli));
+    print_line(value_text_or(value_get(document, "trace_id"), ""));
+    printf("  by ");
+    print_line(value_text_or(value_at(document, "/session/participant_id"), "?"));
+    printf("  in ");
+    print_line(value_text_or(value_at(document, "/repo/origin"), "?"));
+    printf("\n%s", DIM(cli));
+    for (size_t i = 0; i < COUNT_OF(metrics); i++) {
+        const struct value *metric = value_get(value_get(document, "metrics"), metrics[i]);
+
+        if (metric != NULL) {
+            printf("%s%s %lld", i == 0 ? "" : ", ", metrics[i], (long long)value_whole_or(metric, 0));
+        }
+    }
+    printf("%s\n\n", PLAIN(cli));
+}
+
+/* The newest, or with --judge all every version. */
+static void print_judgings(struct cli *cli, const struct value *document)
+{
+    const struct value *all = value_at(document, "/qa/judge_all");
+
+    if (value_at(document, "/qa/judge") == NULL) {
+        printf("judge   has not spoken yet\n");
+        return;
+    }
+    if (all == NULL || all->kind != VALUE_LIST) {
+        outcome_print_scores(cli, value_at(document, "/qa/judge"));
+        return;
+    }
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct value *judge = value_get(&all->as.items[i], "judge");
+        struct bytes        rubric = value_text_or(value_get(judge, "rubric_version"), "?");
+
+        printf("%sversion %lld, rubric %.*s, prompt ", DIM(cli),
+               (long long)value_whole_or(value_get(&all->as.items[i], "version"), 0),
+               (int)rubric.size, (const char *)rubric.data);
+        print_line(value_text_or(value_get(judge, "prompt_version"), "?"));
+        printf("%s\n", PLAIN(cli));
+        outcome_print_scores(cli, judge);
+    }
+}
+
+static int print_all(struct cli *cli, const struct value *document)
+{
+    const struct value *events = value_get(document, "events");
+    double              start_s = 0;
+
+    print_head(cli, document);
+    for (uint32_t i = 0; events != NULL && events->kind == VALUE_LIST && i < events->count; i++) {
+        if (i == 0) {
+            start_s = value_real_or(value_get(&events->as.items[0], "ts_client_s"), 0);
+        }
+        print_event(cli, &events->as.items[i], start_s);
+    }
+    (void)fputc('\n', stdout);
+    if (value_at(document, "/qa/validation") == NULL) {
+        printf("tests   not run yet\n");
+    } else {
+        outcome_print_tests(cli, value_at(document, "/qa/validation"));
+    }
+    print_judgings(cli, document);
+    return EXIT_DONE;
+}
+
+static int print_field(const struct value *document, const char *pointer, struct cli *cli,
+                       struct err *err)
+{
+    const char         *path = pointer[0] == '/' ? pointer : arena_format(cli->arena, "/%s", pointer);
+    const struct value *value = value_at(document, path);
+
+    if (value == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "the document has no field %s", path);
+    }
+    if (value->kind == VALUE_TEXT && !cli->json) {
+        printf("%.*s\n", (int)value->as.text.size, (const char *)value->as.text.data);
+    } else {
+        cli_print_json(value);
+    }
+    return EXIT_DONE;
+}
+
+int view_run(struct cli *cli, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {{"field", required_argument, NULL, 'f'},
+                                            {"judge", required_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
+    const char  *field = NULL;
+    const char  *query = "";
+    struct bytes bytes;
+    struct value document;
+    int          status;
+    int          option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'f') {
+            field = optarg;
+        } else if (option == 'j' && strcmp(optarg, "all") == 0) {
+            query = "?judge=all";
+        } else if (option != 'j' || strcmp(optarg, "newest") != 0) {
+            return err_set(err, ERR_USAGE, "prt view --help tells its options");
+        }
+    }
+    if (optind + 1 != argc) {
+        return err_set(err, ERR_USAGE, "view wants one trace id or file");
+    }
+    TRY(cli_document_with(cli, argv[optind], query, &status, &bytes, err));
+    TRY(json_read(cli->arena, bytes, &limits, &document, err));
+    if (field != NULL) {
+        return print_field(&document, field, cli, err);
+    }
+    if (status == 202) {
+        struct bytes said = value_text_or(value_get(&document, "message"), "not finalized yet");
+
+        if (cli->json) {
+            cli_print_json(&document);
+        } else {
+            (void)fprintf(stderr, "%s: %.*s (%lld events so far)\n", argv[optind], (int)said.size,
+                          (const char *)said.data,
+                          (long long)value_whole_or(value_get(&document, "num_events"), 0));
+        }
+        return EXIT_LATE;
+    }
+    if (cli->json) {
+        (void)fwrite(bytes.data, 1, bytes.size, stdout);
+        (void)fputc('\n', stdout);
+        return EXIT_DONE;
+    }
+    return print_all(cli, &document);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/http/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "gateway/http/field.h"
+#include "gateway/http/inside.h"
+#include "log/log.h"
+#include "metric/metric.h"
+#include "trace/chunk.h"
+
+/* ---------------------------------- the request ---------------------------------- */
+
+const char *exchange_field(struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->inside->connection, MHD_HEADER_KIND, name);
+}
+
+int exchange_query(struct exchange *x, const char *name, const char **ret_value, struct err *err)
+{
+    const char *raw =
+        MHD_lookup_connection_value(x->inside->connection, MHD_GET_ARGUMENT_KIND, name);
+
+    if (raw == NULL) {
+        *ret_value = NULL;
+        return 0;
+    }
+    *ret_value = field_decode(x->arena, bytes_of(raw), true);
+    if (*ret_value == NULL) {
+        return err_set(err, ERR_MALFORMED,
+                       "query parameter %s is not percent-encoded UTF-8 without NULs", name);
+    }
+    return 0;
+}
+
+void exchange_body_free(struct exchange *x)
+{
+    atomic_fetch_sub(&x->server->memory, x->inside->memory);
+    metric_add(METRIC_http_memory_bytes, 0, -x->inside->memory);
+    x->inside->memory = 0;
+    buf_done(&x->body);
+}
+
+/* ---------------------------------- the answer ---------------------------------- */
+
+void answer_forget(struct answer *answer)
+{
+    if (answer->status != 0 && answer->kind != ANSWER_BYTES) {
+        fd_close(answer->fd);
+    }
+    answer->status = 0;
+    answer->fd = -1;
+}
+
+void exchange_answer(struct exchange *x, int status, const char *content_type, struct bytes body)
+{
+    struct answer *answer = &x->inside->answer;
+
+    answer_forget(answer);
+    answer->kind = ANSWER_BYTES;
+    answer->content_type = content_type;
+    answer->bytes = body;
+    answer->status = status;
+}
+
+void exchange_answer_fd(struct exchange *x, int status, const char *content_type, int fd,
+                        int64_t offset, int64_t size)
+{
+    struct answer *answer = &x->inside->answer;
+
+    answer_forget(answer);
+    answer->kind = ANSWER_FD;
+    answer->content_type = content_type;
+    answer->fd = fd;
+    answer->offset = offset;
+    answer->size = size;
+    answer->status = status;
+}
+
+void exchange_answer_spliced(struct exchange *x, int status, const char *content_type, int fd,
+                             int64_t size, int64_t at, struct bytes insert)
+{
+    struct answer *answer = &x->inside->answer;
+
+    exchange_answer_fd(x, status, content_type, fd, 0, size);
+    answer->kind = ANSWER_SPLICED;
+    answer->at = at;
+    answer->bytes = insert;
+}
+
+void exchange_header(struct exchange *x, const char *name, const char *value)
+{
+    struct answer *answer = &x->inside->answer;
+
+    if (answer->header_count < ANSWER_HEADERS) {
+        answer->header[answer->header_count].name = name;
+        answer->header[answer->header_count].value = value;
+        answer->header_count++;
+    }
+}
+
+int exchange_status(const struct exchange *x)
+{
+    return x->inside->answer.status;
+}
+
+/* Refusals that are the farm's fault are logged, at most once a second for each row: an outage
+ * makes thousands of them. */
+static void log_refusal(struct exchange *x, const struct err *err)
+{
+    static _Atomic int64_t last_us[ERR_CODES];
+    int64_t                now = clock_mono_us();
+    int64_t                last = atomic_load(&last_us[err->code]);
+
+    if (err_http(err->code) < 500 || now - last < 1000000 ||
+        !atomic_compare_exchange_strong(&last_us[err->code], &last, now)) {
+        return;
+    }
+    LOG(NULL, WARN, "request refused", KV("code", err_name(err->code)), KV("story", err->story),
+        KV("method", x->method), KV("path", x->path), KV("request", x->request_id));
+}
+
+void exchange_refuse_with(struct exchange *x, const struct err *err, struct bytes problem)
+{
+    int status = err_http(err->code);
+
+    metric_add(METRIC_http_refusals, err->code, 1);
+    log_refusal(x, err);
+    exchange_answer(x, status, "application/problem+json", problem);
+    if (status == 503 || status == 429) {
+        exchange_header(
+            x, "Retry-After",
+            arena_format(x->arena, "%u",
+                         err->retry_after_ms < 1000 ? 1 : (err->retry_after_ms + 999) / 1000));
+    }
+    if (status == 401) {
+        exchange_header(x, "WWW-Authenticate", "Bearer");
+    }
+}
+
+void exchange_refuse(struct exchange *x, const struct err *err)
+{
+    CLEANUP(buf) struct buf problem = {0};
+
+    problem_write(&problem, err, NULL, 0);
+    exchange_refuse_with(x, err, arena_bytes(x->arena, buf_bytes(&problem)));
+}
+
+/* --------------------------------- handing it on --------------------------------- */
+
+void exchange_hold(struct exchange *x)
+{
+    if (!x->inside->handed) {
+        x->inside->handed = true;
+        MHD_suspend_connection(x->inside->connection);
+    }
+}
+
+void exchange_resume(struct exchange *x)
+{
+    struct http_server *server = x->server; /* x may be gone as soon as it is resumed */
+
+    MHD_resume_connection(x->inside->connection);
+    atomic_fetch_sub(&server->away, 1);
+}
+
+void exchange_again(struct exchange *x)
+{
+    x->inside->handled = false;
+    exchange_resume(x);
+}
+
+uint64_t exchange_wait(struct exchange *x, int64_t deadline_us, void (*late)(struct exchange *x))
+{
+    struct slot *slot = slot_of(x);
+    uint64_t     ticket = ++slot->generation << SLOT_BITS | slot->index;
+
+    exchange_hold(x);
+    x->inside->late = late;
+    x->inside->marked = false;
+    metric_add(METRIC_http_requests_waiting, 0, 1);
+    atomic_store_explicit(&slot->deadline_us, deadline_us, memory_order_relaxed);
+    atomic_store_explicit(&slot->state, ticket << 2 | SLOT_WAITING, memory_order_release);
+    return ticket;
+}
+
+static struct slot *slot_by_ticket(struct http_server *server, uint64_t ticket)
+{
+    unsigned index = ticket & ((1u << SLOT_BITS) - 1);
+
+    return index < server->slot_count ? __atomic_load_n(&server->slots[index], __ATOMIC_ACQUIRE)
+                                      : NULL;
+}
+
+struct exchange *exchange_claim(struct http_server *server, uint64_t ticket)
+{
+    struct slot *slot = slot_by_ticket(server, ticket);
+    uint64_t     state;
+
+    if (slot == NULL) {
+        return NULL;
+    }
+    state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    do {
+        if ((state & SLOT_WAITING) == 0 || state >> 2 != ticket) {
+            return NULL;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, state & ~(uint64_t)SLOT_WAITING));
+    slot->inside.marked = (state & SLOT_MARKED) != 0;
+    metric_add(METRIC_http_requests_waiting, 0, -1);
+    return &slot->exchange;
+}
+
+bool exchange_mark(struct http_server *server, uint64_t ticket)
+{
+    struct slot *slot = slot_by_ticket(server, ticket);
+    uint64_t     state;
+
+    if (slot == NULL) {
+        return false;
+    }
+    state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    do {
+        if ((state & SLOT_WAITING) == 0 || state >> 2 != ticket) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, state | SLOT_MARKED));
+    return true;
+}
+
+bool exchange_marked(const struct exchange *x)
+{
+    return x->inside->marked;
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/http/field.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/utf8.h"
+
+/* ----------------------------------- decoding ----------------------------------- */
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+const char *field_decode(struct arena *arena, struct bytes raw, bool plus)
+{
+    uint8_t *text = arena_get(arena, raw.size + 1);
+    size_t   size = 0;
+
+    for (size_t i = 0; i < raw.size; i++) {
+        uint8_t c = raw.data[i];
+
+        if (c == '%') {
+            int high = i + 2 < raw.size ? hex_value(raw.data[i + 1]) : -1;
+            int low = i + 2 < raw.size ? hex_value(raw.data[i + 2]) : -1;
+
+            if (high < 0 || low < 0) {
+                return NULL;
+            }
+            c = (uint8_t)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && plus) {
+            c = ' ';
+        }
+        if (c == '\0') {
+            return NULL;
+        }
+        text[size++] = c;
+    }
+    text[size] = '\0';
+    return utf8_wrong_at((struct bytes){text, size}) < size ? NULL : (const char *)text;
+}
+
+/* ------------------------------------ fields ------------------------------------ */
+
+/* The next element of a comma-separated list, trimmed; false at the end. */
+static bool list_next(const char **at, struct bytes *ret_item)
+{
+    const char *from = *at;
+    size_t      size;
+
+    from += strspn(from, " \t,");
+    if (*from == '\0') {
+        return false;
+    }
+    size = strcspn(from, ",");
+    *at = from + size;
+    while (size > 0 && (from[size - 1] == ' ' || from[size - 1] == '\t')) {
+        size--;
+    }
+    *ret_item = (struct bytes){(const uint8_t *)from, size};
+    return true;
+}
+
+static bool starts_with(struct bytes text, const char *start)
+{
+    return text.size >= strlen(start) &&
+           strncasecmp((const char *)text.data, start, strlen(start)) == 0;
+}
+
+static bool same_text(struct bytes text, const char *other)
+{
+    return text.size == strlen(other) && starts_with(text, other);
+}
+
+/* Decimal digits only, at most 15 of them; -1 otherwise. */
+static int64_t digits(const char *text, size_t size)
+{
+    int64_t value = 0;
+
+    if (size == 0 || size > 15) {
+        return -1;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (!isdigit((unsigned char)text[i])) {
+            return -1;
+        }
+        value = value * 10 + (text[i] - '0');
+    }
+    return value;
+}
+
+struct prefer field_prefer(const char *value)
+{
+    struct prefer prefer = {false, -1};
+    struct bytes  item;
+
+    while (value != NULL && list_next(&value, &item)) {
+        const char *text = (const char *)item.data;
+        size_t      name = 0;
+
+        while (name < item.size && strchr("=; \t", text[name]) == NULL) {
+            name++;
+        }
+        if (same_text((struct bytes){item.data, name}, "respond-async")) {
+            prefer.respond_async = true;
+        } else if (same_text((struct bytes){item.data, name}, "wait") && name < item.size &&
+                   text[name] == '=' && prefer.wait_ms < 0) {
+            int64_t seconds = digits(text + name + 1, item.size - name - 1);
+
+            prefer.wait_ms = seconds < 0 || seconds > 86400 ? -1 : seconds * 1000;
+        }
+    }
+    return prefer;
+}
+
+struct range field_range(const char *value, int64_t size)
+{
+    struct range whole = {RANGE_WHOLE, 0, size};
+    const char  *dash;
+    int64_t      first;
+    int64_t      last;
+    size_t       length;
+
+    if (value == NULL || strncasecmp(value, "bytes=", 6) != 0) {
+        return whole;
+    }
+    value += 6;
+    value += strspn(value, " \t");
+    length = strlen(value);
+    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t')) {
+        length--;
+    }
+    dash = memchr(value, '-', length);
+    if (dash == NULL || memchr(value, ',', length) != NULL) {
+        return whole; /* several ranges: a server may answer with the whole */
+    }
+    first = digits(value, (size_t)(dash - value));
+    last = digits(dash + 1, length - (size_t)(dash + 1 - value));
+    if (dash == value) { /* the last N bytes */
+        if (last < 0) {
+            return whole;
+        }
+        if (last == 0 || size == 0) {
+            return (struct range){RANGE_OUTSIDE, 0, 0};
+        }
+        first = last < size ? size - last : 0;
+        return (struct range){RANGE_PART, first, size - first};
+    }
+    if (first < 0 || (last < 0 && dash + 1 < value + length) || (last >= 0 && last < first)) {
+        return whole;
+    }
+    if (first >= size) {
+        return (struct range){RANGE_OUTSIDE, 0, 0};
+    }
+    if (last < 0 || last >= size) {
+        last = size - 1;
+    }
+    return (struct range){RANGE_PART, first, last - first + 1};
+}
+
+bool field_type_is(const char *value, const char *type)
+{
+    size_t size;
+
+    if (value == NULL) {
+        return false;
+    }
+    size = strcspn(value, "; \t");
+    return size == strlen(type) && strncasecmp(value, type, size) == 0;
+}
+
+/* The quality an Accept field gives to a type, 0 when it is not named; wildcards are JSON's. */
+static double accept_quality(const char *value, const char *type, bool wildcards)
+{
+    struct bytes item;
+    double       best = 0;
+
+    while (list_next(&value, &item)) {
+        const char *text = (const char *)item.data;
+        size_t      size = 0;
+        double      quality = 1;
+
+        while (size < item.size && strchr("; \t", text[size]) == NULL) {
+            size++;
+        }
+        for (size_t i = size; i + 2 < item.size; i++) {
+            if ((text[i] == 'q' || text[i] == 'Q') && text[i + 1] == '=') {
+                quality = strtod(text + i + 2, NULL);
+            }
+        }
+        if (same_text((struct bytes){item.data, size}, type) ||
+            (wildcards && (same_text((struct bytes){item.data, size}, "*/*") ||
+                           same_text((struct bytes){item.data, size}, "application/*")))) {
+            best = quality > best ? quality : best;
+        }
+    }
+    return best;
+}
+
+bool field_accepts(const char *value, const char *type)
+{
+    double quality;
+
+    if (value == NULL) {
+        return false;
+    }
+    quality = accept_quality(value, type, false);
+    return quality > 0 && quality >= accept_quality(value, "application/json", false);
+}
+
+bool field_lists(const char *value, const char *token)
+{
+    struct bytes item;
+
+    while (value != NULL && list_next(&value, &item)) {
+        if (same_text(item, token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool field_request_id_ok(const char *value)
+{
+    size_t size =
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return size >= 1 && size <= 64 && value[size] == '\0';
+}
+
+bool field_traceparent_ok(const char *value)
+{
+    static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+
+    if (strlen(value) != sizeof(form) - 1) {
+        return false;
+    }
+    for (size_t i = 0; form[i] != '\0'; i++) {
+        bool hex = (value[i] >= '0' && value[i] <= '9') || (value[i] >= 'a' && value[i] <= 'f');
+
+        if (form[i] == 'h' ? !hex : value[i] != form[i]) {
+            return false;
+        }
+    }
+    return strspn(value + 3, "0") < 32 && strspn(value + 36, "0") < 16;
+}
+
+int field_whole(const char *name, const char *text, int64_t least, int64_t most, int64_t *ret_whole,
+                struct err *err)
+{
+    int64_t whole = digits(text, strlen(text));
+
+    if (whole < least || whole > most) {
+        return err_set(err, ERR_SCHEMA,
+                       "%s is \"%.40s\"; a whole number from %lld to %lld is wanted", name, text,
+                       (long long)least, (long long)most);
+    }
+    *ret_whole = whole;
+    return 0;
+}

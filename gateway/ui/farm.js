@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// The page of one gateway: its traces, newest first, and one of them in short.
+"use strict";
+
+const at = (id) => document.getElementById(id);
+const rows = document.querySelector("#traces tbody");
+let key = sessionStorage.getItem("prt-key") || document.querySelector("meta[name=prt-key]").content;
+let next = null;
+
+// Text goes in as text, never as markup: much of it was written by strangers.
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function say(text) {
+  at("message").textContent = text || "";
+  at("message").hidden = !text;
+}
+
+async function ask(path) {
+  const answer = await fetch(path, { headers: { Authorization: "Bearer " + key } });
+  const body = await answer.json();
+  if (!answer.ok) {
+    const wrong = new Error(body.detail || body.title || answer.statusText);
+    wrong.status = answer.status;
+    throw wrong;
+  }
+  return body;
+}
+
+const when = (seconds) => seconds ? new Date(seconds * 1000).toLocaleString() : "";
+const score = (value) => typeof value === "number" ? value.toFixed(1) : "–";
+
+function tests(passed, status) {
+  if (passed === true) return element("td", "passed", "good");
+  if (passed === false) return element("td", status && status !== "failed" ? status : "failed", "bad");
+  return element("td", status ? status.replace(/_/g, " ") : "–", "quiet");
+}
+
+function row(trace) {
+  const made = element("tr");
+  const task = element("td", trace.task_title || trace.task_id || "not opened yet");
+  if (trace.participant_id) task.append(element("div", trace.participant_id, "quiet"));
+  const status = element("td", trace.status, trace.status === "finalized" ? "good" : "wait");
+  made.append(task, element("td", trace.trace_id.replace(/^trace-/, "").slice(0, 12), "id"),
+    element("td", when(trace.created_at)), element("td", trace.num_events, "number"), status,
+    tests(trace.tests_passed, trace.qa_status), element("td", score(trace.overall), "number"));
+  made.tabIndex = 0;
+  made.onclick = () => show(trace.trace_id, made);
+  made.onkeydown = (event) => { if (event.key === "Enter") made.onclick(); };
+  return made;
+}
+
+async function list(more) {
+  const wanted = new URLSearchParams(new FormData(at("filters")));
+  for (const [name, value] of [...wanted]) if (!value) wanted.delete(name);
+  if (more && next) wanted.set("cursor", next);
+  try {
+    const page = await ask("/v1/traces?" + wanted);
+    if (!more) rows.replaceChildren();
+    rows.append(...page.traces.map(row));
+    if (!rows.children.length) {
+      const none = element("td", "No traces here yet. prt submit examples/one_line_fix sends one.", "quiet");
+      none.colSpan = 7;
+      rows.append(element("tr"));
+      rows.lastChild.append(none);
+    }
+    next = page.next;
+    at("more").hidden = !next;
+    at("traces").hidden = at("filters").hidden = at("forget").hidden = false;
+    at("key-form").hidden = true;
+    sessionStorage.setItem("prt-key", key);
+    say("");
+  } catch (wrong) {
+    if (wrong.status === 401 || wrong.status === 403) forget();
+    say(wrong.message);
+  }
+}
+
+function fact(list, name, ...what) {
+  const value = element("dd");
+  value.append(...what);
+  list.append(element("dt", name), value);
+}
+
+function scores(list, judge) {
+  for (const [name, value] of Object.entries(judge.scores || {})) {
+    if (typeof value !== "number") continue;
+    const bar = element("meter");
+    bar.min = 0; bar.max = 5; bar.value = value;
+    fact(list, name.replace(/_/g, " "), bar, score(value));
+  }
+  if (judge.feedback_summary) fact(list, "the judge says", judge.feedback_summary);
+}
+
+async function show(id, chosen) {
+  const box = at("trace");
+  for (const other of rows.children) other.classList.toggle("chosen", other === chosen);
+  box.replaceChildren(element("p", "Reading " + id, "quiet"));
+  box.hidden = false;
+  try {
+    const doc = await ask("/v1/traces/" + encodeURIComponent(id));
+    const facts = element("dl");
+    box.replaceChildren(element("h2", doc.task ? doc.task.title : id), element("div", id, "id"), facts);
+    if (doc.message) fact(facts, "status", doc.status + ": " + doc.message);
+    if (doc.repo) fact(facts, "repository", doc.repo.origin);
+    fact(facts, "events", String(doc.metrics ? doc.metrics.num_events : doc.num_events));
+    const qa = doc.qa && doc.qa.validation;
+    if (qa) fact(facts, "tests", `${qa.status}: ${qa.num_passed} passed, ${qa.num_failed} failed`);
+    if (doc.qa && doc.qa.judge) scores(facts, doc.qa.judge);
+    if (doc.integrity) fact(facts, "chain head", element("span", doc.integrity.event_hash_chain, "id"));
+  } catch (wrong) {
+    box.replaceChildren(element("p", wrong.message, "bad"));
+  }
+}
+
+function forget() {
+  sessionStorage.removeItem("prt-key");
+  key = "";
+  rows.replaceChildren();
+  for (const id of ["traces", "filters", "forget", "more", "trace"]) at(id).hidden = true;
+  at("key-form").hidden = false;
+}
+
+async function ready() {
+  const answer = await fetch("/readyz").then((got) => got.json()).catch(() => null);
+  const down = answer ? ["stream", "store", "blob"].filter((name) => answer[name] !== "ok") : ["gateway"];
+  at("ready").textContent = down.length ? "down: " + down.join(", ") : "all parts answer";
+  at("ready").className = down.length ? "bad" : "quiet";
+}
+
+at("key-form").onsubmit = (event) => { event.preventDefault(); key = at("key").value.trim(); list(false); };
+at("filters").onchange = () => list(false);
+at("filters").onsubmit = (event) => { event.preventDefault(); list(false); };
+at("more").onclick = () => list(true);
+at("forget").onclick = () => { forget(); say(""); };
+ready();
+if (key) list(false); else at("key-form").hidden = false;
