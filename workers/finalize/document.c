@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+#include "workers/finalize/document.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/artifact_store.h"
+#include "trace/chain.h"
+#include "trace/event.h"
+#include "value/json.h"
+#include "workers/finalize/writing.h"
+
+enum { EXTEND_MS = 10 * 1000 };
+
+/* -------------------------------- bytes -------------------------------- */
+
+int writing_flush(struct writing *doc, size_t unless_below, struct err *err)
+{
+    if (doc->out.size == 0 || doc->out.size < unless_below) {
+        return 0;
+    }
+    sha256_add(doc->sha, buf_bytes(&doc->out));
+    TRY(blob_writer_put(doc->blob, buf_bytes(&doc->out), err));
+    doc->bytes += (int64_t)doc->out.size;
+    doc->out.size = 0;
+    return 0;
+}
+
+/* "name":<canonical>, if the envelope has it. */
+static int put_member(struct writing *doc, const char *name, struct err *err)
+{
+    const struct value *value = value_get(&doc->envelope, name);
+
+    if (value == NULL) {
+        return 0;
+    }
+    buf_format(&doc->out, "\"%s\":", name);
+    TRY(jcs_write(&doc->out, value, err));
+    buf_put_byte(&doc->out, ',');
+    return 0;
+}
+
+/* -------------------------------- the envelope -------------------------------- */
+
+static struct value time_value(int64_t at_us)
+{
+    return value_real((double)at_us / 1e6);
+}
+
+static int read_head(struct writing *doc, struct err *err)
+{
+    static const char *const         members[] = {"session", "task", "repo", "environment"};
+    static const struct value_limits limits = {.bytes = 64 << 20, .depth = 128, .values = 4 << 20};
+    struct arena                    *arena = doc->in->arena;
+    struct bytes                     json;
+    struct value                     head;
+
+    TRY(trace_head_read(doc->writer->farm->store, arena, doc->trace->trace_no, &json, err));
+    TRY(json_read(arena, json, &limits, &head, err));
+    value_put(arena, &doc->envelope, "trace_version", value_text("1.0"));
+    value_put(arena, &doc->envelope, "trace_id", value_text(doc->trace->id));
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        const struct value *value = value_get(&head, members[i]);
+
+        if (value != NULL) {
+            value_put(arena, &doc->envelope, members[i], *value);
+        }
+    }
+    value_put(arena, &doc->envelope, "created_at", time_value(doc->trace->opened_us));
+    value_put(arena, &doc->envelope, "completed_at", time_value(doc->trace->completed_us));
+    return 0;
+}
+
+static int put_artifact(struct writing *doc, struct value *artifacts, const char *name,
+                        struct err *err)
+{
+    struct arena          *arena = doc->in->arena;
+    struct artifact_record row;
+    struct value           ref = value_map();
+    char                   hex[HASH_HEX];
+
+    if (artifact_read(doc->writer->farm->store, arena, doc->trace->trace_no, bytes_of(name), &row,
+                      err) < 0) {
+        if (err->code != ERR_NOT_FOUND) {
+            return -1;
+        }
+        err_clear(err);
+        return 0;
+    }
+    hex_write(hex, (struct bytes){row.sha256, STORE_HASH});
+    value_put(arena, &ref, "uri",
+              value_text(blob_uri(doc->writer->farm->blob, arena, BUCKET_ARTIFACTS,
+                                  arena_text(arena, row.object_key))));
+    value_put(arena, &ref, "sha256", value_text(arena_text(arena, bytes_of(hex))));
+    value_put(arena, &ref, "size_bytes", value_whole(row.size_bytes));
+    if (row.content_type.data != NULL) {
+        value_put(arena, &ref, "content_type", value_bytes(row.content_type));
+    }
+    value_put(arena, artifacts, name, ref);
+    return 0;
+}
+
+static int read_artifacts(struct writing *doc, struct err *err)
+{
+    struct value artifacts = value_map();
+
+    TRY(put_artifact(doc, &artifacts, "final_workspace_snapshot", err));
+    TRY(put_artifact(doc, &artifacts, "start_workspace_snapshot", err));
+    if (artifacts.count > 0) {
+        value_put(doc->in->arena, &doc->envelope, "artifacts", artifacts);
+    }
+    return 0;
+}
+
+/* -------------------------------- the events -------------------------------- */
+
+static int broken(const struct writing *doc, struct err *err, const char *what, int64_t is,
+                  int64_t should)
+{
+    return err_set(err, ERR_CHAIN_BROKEN, "trace %s: %s is %lld, not %lld", doc->trace->id, what,
+                   (long long)is, (long long)should);
+}
+
+static int note_seq(struct writing *doc, int64_t seq, struct err *err)
+{
+    bool first = doc->head.events == 0;
+
+    if (seq < 0 || (!first && seq <= doc->last_seq)) {
+        return broken(doc, err, "a seq", seq, doc->last_seq + 1);
+    }
+    if (!first && seq > doc->last_seq + 1) {
+        if (doc->gap_count < GAPS_MOST) {
+            doc->gaps[doc->gap_count++] = (struct gap){doc->last_seq + 1, seq - 1};
+        } else {
+            doc->gaps_omitted++;
+        }
+    }
+    doc->last_seq = seq;
+    return 0;
+}
+
+static int put_event(struct writing *doc, struct bytes line, struct err *err)
+{
+    static const struct value_limits limits = {
+        .bytes = 256 << 20, .depth = 256, .values = 16 << 20};
+    uint8_t      leaf[HASH_BYTES];
+    struct value event;
+
+    arena_reset(doc->line_arena);
+    if (json_read(doc->line_arena, line, &limits, &event, err) < 0) {
+        err->code = ERR_CHAIN_BROKEN;
+        return err_add(err, "trace %s: line %llu", doc->trace->id,
+                       (unsigned long long)doc->head.events + 1);
+    }
+    TRY(note_seq(doc, value_whole_or(value_get(&event, "seq"), -1), err));
+    measure_event(&doc->measure, &event);
+    buf_put_text(&doc->out, doc->head.events == 0 ? "\n" : ",\n");
+    buf_put(&doc->out, line);
+    chain_append(&doc->head, doc->writer->hmac, line);
+    merkle_leaf(doc->writer->sha, line, leaf);
+    merkle_append(&doc->merkle, doc->writer->sha, leaf);
+    buf_put(&doc->leaves, (struct bytes){leaf, sizeof(leaf)});
+    return writing_flush(doc, FLUSH_BYTES, err);
+}
+
+/* The lines must be those that were chained: as many, ending in the same head. */
+static int check_chain(const struct writing *doc, struct err *err)
+{
+    const struct trace_record *trace = doc->trace;
+
+    if ((int64_t)doc->head.events != trace->num_events) {
+        return broken(doc, err, "the number of stored lines", (int64_t)doc->head.events,
+                      trace->num_events);
+    }
+    if (trace->num_events > 0 && doc->last_seq != trace->last_seq) {
+        return broken(doc, err, "the last seq", doc->last_seq, trace->last_seq);
+    }
+    if (trace->chained && memcmp(doc->head.hash, trace->chain_head, HASH_BYTES) != 0) {
+        return err_set(
+            err, ERR_CHAIN_BROKEN,
+            "trace %s: its stored lines do not give its chain head: a line was changed, or"
+            " PRT_CHAIN_KEY is not the key it was chained with",
+            trace->id);
+    }
+    return 0;
+}
+
+static int put_events(struct writing *doc, struct lines *lines, struct err *err)
+{
+    struct bytes line;
+    int          there;
+
+    chain_start(&doc->head, doc->writer->hmac, doc->trace->id);
+    merkle_start(&doc->merkle);
+    buf_put_text(&doc->out, "\"events\":[");
+    while ((there = lines_next(lines, &line, err)) > 0) {
+        TRY(put_event(doc, line, err));
+        if (clock_mono_us() - doc->extended_us > EXTEND_MS * 1000LL) {
+            doc->extended_us = clock_mono_us();
+            TRY(delivery_extend(doc->in, err));
+        }
+    }
+    TRY(there);
+    TRY(check_chain(doc, err));
+    buf_put_text(&doc->out, "\n],");
+    return 0;
+}
+
+/* -------------------------------- all of it -------------------------------- */
+
+static int write_members(struct writing *doc, struct err *err)
+{
+    static const char *const before[] = {"trace_version", "trace_id", "session",
+                                         "task",          "repo",     "environment"};
+    static const char *const after[] = {"artifacts", "metrics"};
+    CLEANUP(lines)
+    struct lines *lines =
+        lines_open(doc->writer->farm->store, doc->writer->farm->blob, doc->in->arena,
+                   doc->trace->trace_no, doc->trace->expected_chunks);
+
+    buf_put_byte(&doc->out, '{');
+    for (size_t i = 0; i < COUNT_OF(before); i++) {
+        TRY(put_member(doc, before[i], err));
+    }
+    TRY(put_events(doc, lines, err));
+    value_put(doc->in->arena, &doc->envelope, "metrics",
+              measure_value(&doc->measure, doc->in->arena));
+    for (size_t i = 0; i < COUNT_OF(after); i++) {
+        TRY(put_member(doc, after[i], err));
+    }
+    doc->qa_splice = doc->bytes + (int64_t)doc->out.size;
+    TRY(writing_put_integrity(doc, lines_told(lines), err));
+    TRY(put_member(doc, "created_at", err));
+    TRY(put_member(doc, "completed_at", err));
+    doc->out.size--; /* the last comma */
+    buf_put_text(&doc->out, "}\n");
+    return writing_flush(doc, 0, err);
+}
+
+static int write_document(struct writing *doc, const char *key, struct trace_document *ret_document,
+                          struct err *err)
+{
+    CLEANUP(blob_writer) struct blob_writer *blob = NULL;
+
+    TRY(read_head(doc, err));
+    TRY(read_artifacts(doc, err));
+    TRY(blob_writer_open(&blob, doc->writer->farm->blob, BUCKET_TRACES, key, "application/json",
+                         err));
+    doc->blob = blob;
+    TRY(write_members(doc, err));
+    TRY(blob_writer_commit(blob, err));
+    ret_document->key = key;
+    ret_document->bytes = doc->bytes;
+    ret_document->qa_splice = doc->qa_splice;
+    sha256_finish(doc->sha, ret_document->sha256);
+    return 0;
+}
+
+int document_write(const struct document_writer *writer, struct delivery *in,
+                   const struct trace_record *trace, struct trace_document *ret_document,
+                   struct err *err)
+{
+    CLEANUP(arena) struct arena   *line_arena = arena_new();
+    CLEANUP(sha256) struct sha256 *sha = sha256_new();
+    struct writing                *doc = arena_zero(in->arena, 1, sizeof(*doc));
+    int                            failed;
+
+    doc->writer = writer;
+    doc->in = in;
+    doc->trace = trace;
+    doc->line_arena = line_arena;
+    doc->envelope = value_map();
+    doc->sha = sha;
+    doc->extended_us = clock_mono_us();
+    sha256_start(sha);
+    failed =
+        write_document(doc, arena_format(in->arena, "%s/trace.json", trace->id), ret_document, err);
+    buf_done(&doc->out);
+    buf_done(&doc->leaves);
+    measure_done(&doc->measure);
+    return failed;
+}

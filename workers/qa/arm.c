@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "workers/qa/arm.h"
+
+#include <string.h>
+
+#include "base/fd.h"
+#include "crypto/crypto.h"
+
+static const struct junit_limits junit_limits = {
+    .tests = 100000, .id_bytes = 1024, .token_bytes = 4 * 1024 * 1024};
+
+/* Nobody could have known it before the sandbox stood. */
+static const char *nonce_make(struct arena *arena)
+{
+    uint8_t random[16];
+    char    hex[33];
+
+    random_bytes(random, sizeof(random));
+    hex_write(hex, (struct bytes){random, sizeof(random)});
+    return arena_text(arena, bytes_of(hex));
+}
+
+static int inputs_make(const struct job *job, const struct arm *arm, const char *nonce,
+                       const char **ret_dir, struct err *err)
+{
+    const char *dir = arena_format(job->arena, "%s/in-%s", job->dir, arm->name);
+
+    TRY(dir_make(dir, 0755, err));
+    TRY(runner_put(arm->runner, job->arena, dir, nonce, err));
+    *ret_dir = dir;
+    return 0;
+}
+
+static const char *outcome_words(const struct sandbox_end *end)
+{
+    switch (end->outcome) {
+    case SANDBOX_OOM:
+        return "the kernel ended it at its memory limit";
+    case SANDBOX_TIMEOUT:
+        return "stopped at its time limit";
+    default:
+        return "ended by itself";
+    }
+}
+
+static int log_end(struct spool *log, const struct sandbox_end *end, struct err *err)
+{
+    if (end->log_dropped > 0) {
+        TRY(spool_say(log, err, "\n(%lld more bytes of output were dropped)",
+                      (long long)end->log_dropped));
+    }
+    return spool_say(log, err, "\n== %s: exit status %d, %lld ms ==\n", outcome_words(end),
+                     end->exit_status, (long long)end->took_ms);
+}
+
+/* The evidence of a run, judged. A report that cannot be read is evidence too. */
+static int judge(struct arena *arena, const struct sandbox_end *end, struct spool *report,
+                 const char *nonce, struct arm_end *ret_end, struct err *err)
+{
+    struct test_report read = {0};
+    struct err         unread = {0};
+    struct evidence    evidence = {.timed_out = end->outcome == SANDBOX_TIMEOUT,
+                                   .oom = end->outcome == SANDBOX_OOM,
+                                   .exit_status = end->exit_status,
+                                   .nonce = nonce};
+
+    TRY(spool_rewind(report, err));
+    if (end->result_dropped > 0) {
+        (void)err_set(&unread, ERR_TOO_LARGE, "the report has %lld bytes, at most %lld are read",
+                      (long long)(end->result_bytes + end->result_dropped),
+                      (long long)end->result_bytes);
+    } else if (report->bytes == 0) {
+        (void)err_set(&unread, ERR_NOT_FOUND, "there is no report");
+    } else if (junit_read(arena, report->fd, &junit_limits, &read, &unread) == 0) {
+        evidence.report = &read;
+    }
+    verdict_make(arena, &evidence, &ret_end->verdict);
+    ret_end->detail = NULL;
+    if (!ret_end->verdict.believed && unread.code != ERR_NONE) {
+        ret_end->detail = arena_text(arena, bytes_of(unread.story));
+    }
+    return 0;
+}
+
+int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *arm,
+            struct spool *log, struct spool *report, struct heart *heart, struct arm_end *ret_end,
+            struct err *err)
+{
+    struct arena      *arena = arm->arena;
+    const char        *nonce = nonce_make(arena);
+    const char        *script = arena_format(arena, SANDBOX_INPUTS "/%s", arm->runner->script);
+    const char *const  argv[] = {"sh", script, nonce, NULL};
+    struct sandbox_job run = {
+        .id = arena_format(arena, "%s-%s", job->id, arm->name),
+        .image = arm->image,
+        .workspace = arm->workspace->dir,
+        .argv = argv,
+        .env = arm->runner->env,
+        .cwd = arena_format(arena, SANDBOX_WORKSPACE "/%s", arm->workspace->root),
+        .limits = arm->limits,
+        .log = {spool_take, log},
+        .result = {spool_take, report},
+        .tick = {heart_beat, heart}};
+    struct sandbox_end end;
+
+    TRY(inputs_make(job, arm, nonce, &run.inputs, err));
+    TRY(spool_say(log, err, "== %s: %s in %s ==\n", arm->name, arm->runner->framework,
+                  arm->image->name));
+    TRY(sandbox_run(sandbox, &run, &end, err));
+    TRY(log_end(log, &end, err));
+    ret_end->took_ms = end.took_ms;
+    return judge(arena, &end, report, nonce, ret_end, err);
+}

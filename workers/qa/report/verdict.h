@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/*
+ * verdict.h - from what a run left behind to what may be said about it.
+ *
+ * Pure. Code under test can write any report it likes; it is believed only together with evidence:
+ * two sentinel tests with random names ran beside it and came out as they must, one passed and one
+ * failed, and the exit status is the one that goes with that. A run that was right ends with
+ * status 1.
+ */
+#ifndef PRT_WORKERS_QA_REPORT_VERDICT_H
+#define PRT_WORKERS_QA_REPORT_VERDICT_H
+
+#include <stdbool.h>
+
+#include "workers/qa/report/junit.h"
+
+/* Also the words of the wire, in this order. */
+enum verdict_status {
+    VERDICT_PASSED,
+    VERDICT_FAILED,
+    VERDICT_FLAKY,
+    VERDICT_TIMEOUT,
+    VERDICT_OOM,
+    VERDICT_TAMPERED,
+    VERDICT_INFRA_ERROR,
+    VERDICT_NOT_RUN,
+    VERDICTS
+};
+
+const char *verdict_word(enum verdict_status status);
+
+/* What a run left behind. */
+struct evidence {
+    bool                      timed_out, oom;
+    int                       exit_status;
+    const struct test_report *report;       /* NULL: none that could be read */
+    const char               *report_story; /* why not */
+    const char               *nonce;        /* of the sentinels */
+};
+
+struct verdict {
+    enum verdict_status status;
+    const char         *reason;   /* "no_tests", "tests_failed", ... or NULL when passed */
+    struct test_report  report;   /* without the sentinels; count 0 when not believed */
+    bool                believed; /* the report stands */
+    int64_t             passed, failed, skipped, errors;
+};
+
+/* The sentinels' last parts of the id: "<class>::test_holds". In the arena. */
+const char *sentinel_class(struct arena *arena, const char *nonce); /* "Sentinel<nonce>" */
+
+void verdict_make(struct arena *arena, const struct evidence *evidence,
+                  struct verdict *ret_verdict);
+
+/* Two believed reports, per test id; each list sorted. Ids that are in one of them only, or skipped
+ * in one of them, are in no list. */
+struct comparison {
+    const char **fail_to_pass, **pass_to_pass, **pass_to_fail, **fail_to_fail;
+    size_t       fail_to_pass_count, pass_to_pass_count, pass_to_fail_count, fail_to_fail_count;
+};
+
+void reports_compare(struct arena *arena, const struct test_report *before,
+                     const struct test_report *after, struct comparison *ret_comparison);
+
+#endif

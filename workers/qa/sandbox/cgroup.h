@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cgroup.h - what the kernel's control groups really held, read after a run; v1 and v2.
+ */
+#ifndef PRT_WORKERS_QA_CGROUP_H
+#define PRT_WORKERS_QA_CGROUP_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "workers/qa/sandbox/sandbox.h"
+
+struct cgroups {
+    bool v2;         /* memory, pids and cpu are in the unified hierarchy */
+    bool swap_limit; /* swap can be limited; false only where there is none */
+};
+
+/* SANDBOX_UNFIT names the controller that is missing, or swap that could not be limited. */
+WARN_UNUSED int cgroups_find(struct cgroups *ret_cgroups, struct err *err);
+
+/* The path of a job's group below the roots, as runc wants it. */
+const char *cgroup_path(struct arena *arena, const char *id);
+
+/* After a run, its group still there: did the kernel hold the limits asked for (SANDBOX_UNFIT says
+ * which not), and did it kill for memory? */
+WARN_UNUSED int cgroup_judge(const struct cgroups *cgroups, const char *id,
+                             const struct sandbox_limits *limits, bool *ret_oom, struct err *err);
+
+#endif

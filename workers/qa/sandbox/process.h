@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * process.h - another program, run to its end with both its outputs read as they come.
+ *
+ * Memory is bounded by one read buffer whatever the program prints. The program dies with the
+ * thread that started it.
+ */
+#ifndef PRT_WORKERS_QA_PROCESS_H
+#define PRT_WORKERS_QA_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* Takes output as it comes; -1 with *err set stops the program. */
+struct sink {
+    int (*take)(void *to, struct bytes bytes, struct err *err);
+    void *to;
+};
+
+/* Called about every second while something runs; -1 with *err set stops it. */
+struct tick {
+    int (*run)(void *self, struct err *err);
+    void *self;
+};
+
+struct process {
+    const char *const *argv;         /* argv[0] is looked for in PATH */
+    const char *const *env;          /* NULL: this process's own */
+    const char        *cwd;          /* working directory; NULL: this process's own */
+    struct sink        out, err_out; /* take NULL: thrown away */
+    struct tick        tick;         /* run NULL: none */
+    int64_t            wall_ms;      /* 0: no limit */
+
+    /* Where starting is not the program's own time: a sink sets *started, the clock begins anew,
+     * and until then start_ms is the limit. NULL: the clock begins with the program. */
+    const bool *started;
+    int64_t     start_ms;
+
+    /* What to do first when time is up or a sink or the tick says stop; the program itself is
+     * killed if it is still there a while later. NULL: kill it at once. */
+    void (*stop)(void *self);
+    void *stop_self;
+};
+
+struct process_end {
+    int     exit_status; /* 0..255; 128 + signal when a signal ended it, as shells say it */
+    bool    timed_out;
+    int64_t took_ms; /* from *started on */
+};
+
+/* 0 when the program ran and ended, however. -1: it could not be started (NOT_FOUND when there is
+ * no such program), or a sink or the tick failed, and then it has been stopped. */
+WARN_UNUSED int process_run(const struct process *process, struct process_end *ret_end,
+                            struct err *err);
+
+/* Runs argv and keeps the first `most` bytes of both outputs together; for short commands of ours.
+ * SANDBOX_FAILED with the output's tail unless it exits with 0 within wall_ms. */
+WARN_UNUSED int process_ask(struct arena *arena, const char *const *argv, size_t most,
+                            int64_t wall_ms, struct bytes *ret_out, struct err *err);
+
+/* A sink into a struct buf that keeps the first `most` bytes. */
+struct keep {
+    struct buf buf;
+    size_t     most;
+};
+int keep_take(void *keep, struct bytes bytes, struct err *err);
+
+/* A sink that keeps the last TAIL_BYTES. */
+enum { TAIL_BYTES = 2048 };
+struct tail {
+    size_t size;
+    char   bytes[TAIL_BYTES];
+};
+int         tail_take(void *tail, struct bytes bytes, struct err *err);
+const char *tail_text(struct arena *arena, const struct tail *tail); /* one line, printable */
+
+#endif

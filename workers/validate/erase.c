@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/*
+ * erase.c - a trace goes, and nothing that anybody can still read stays behind.
+ *
+ *   in the transaction   its lines become blanks in new copies of the segments they share with
+ *                        others (whose offsets stay), all its rows go, the status is `erased`
+ *   after the commit     the objects nobody refers to any more, its document, its logs; last its
+ *                        messages, this one too: until then it is delivered again
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/erase_store.h"
+#include "trace/claim.h"
+#include "workers/validate/validator.h"
+
+enum { SEGMENTS_A_LEASE = 20, LIST_MOST = 1000 };
+
+/* ------------------------------------ lines ------------------------------------ */
+
+static const char *copy_key(struct arena *arena, const char *key)
+{
+    uint8_t random[8];
+    char    hex[2 * sizeof(random) + 1];
+    /* A segment may be copied again and again: its own name stays as it was. */
+    size_t own = strlen("segments/00000000/") + 32;
+
+    random_bytes(random, sizeof(random));
+    hex_write(hex, (struct bytes){random, sizeof(random)});
+    return arena_format(arena, "%.*s-%s", (int)own, key, hex);
+}
+
+/* The segment of the first of `count` ranges, without them. */
+static int blank_segment(struct batch *batch, int64_t trace_no, const struct erase_range *ranges,
+                         size_t count, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      copy = {0};
+    const char                  *key;
+    struct bytes                 segment;
+    int64_t                      blank = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        blank += ranges[i].length;
+    }
+    if (blank >= ranges->segment_bytes) {
+        return erase_segment_move(batch->store, batch->arena, ranges, NULL, trace_no, err);
+    }
+    TRY(blob_get(batch->blob, arena, BUCKET_CHUNKS, ranges->key, (size_t)ranges->segment_bytes + 1,
+                 &segment, err));
+    buf_put(&copy, segment);
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].offset < 0 || ranges[i].length < 0 ||
+            (size_t)(ranges[i].offset + ranges[i].length) > copy.size) {
+            return err_set(err, ERR_BLOB_CORRUPT, "segment %s is shorter than its index says",
+                           ranges->key);
+        }
+        memset(copy.data + ranges[i].offset, ' ', (size_t)ranges[i].length);
+    }
+    key = copy_key(batch->arena, ranges->key);
+    TRY(blob_put(batch->blob, BUCKET_CHUNKS, key, buf_bytes(&copy), "application/x-ndjson", err));
+    return erase_segment_move(batch->store, batch->arena, ranges, key, trace_no, err);
+}
+
+static int blank_lines(struct batch *batch, struct entry *entry, int64_t trace_no, struct err *err)
+{
+    struct erase_range *ranges = NULL;
+    size_t              count = 0;
+    size_t              segments = 0;
+
+    TRY(erase_ranges(batch->store, batch->arena, trace_no, &ranges, &count, err));
+    for (size_t i = 0; i < count;) {
+        size_t end = i + 1;
+
+        while (end < count && ranges[end].segment_no == ranges[i].segment_no) {
+            end++;
+        }
+        TRY(blank_segment(batch, trace_no, ranges + i, end - i, err));
+        i = end;
+        if (++segments % SEGMENTS_A_LEASE == 0) {
+            TRY(delivery_extend(entry->in, err));
+        }
+    }
+    return 0;
+}
+
+/* ------------------------------ in the transaction ------------------------------ */
+
+/* What else the batch brings for the trace has to be committed first, to be found. */
+static bool comes_with_others(const struct batch *batch, const struct entry *entry)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->entries[i]->in->message.kind != MESSAGE_ERASE &&
+            strcmp(batch->entries[i]->in->to.trace, entry->in->to.trace) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, struct err *err)
+{
+    if (comes_with_others(batch, entry)) {
+        entry->again = true;
+        return 0;
+    }
+    if (trace->row.status == TRACE_ERASED) {
+        return 0;
+    }
+    TRY(blank_lines(batch, entry, trace->row.trace_no, err));
+    TRY(erase_rows(batch->store, batch->arena, trace->row.trace_no, err));
+    trace->row.status = TRACE_ERASED;
+    trace->changed = false;
+    return 0;
+}
+
+/* ------------------------------ after the commit ------------------------------ */
+
+static int delete_doomed(struct validator *validator, struct delivery *in, struct err *err)
+{
+    struct doomed *objects = NULL;
+    size_t         count = 0;
+
+    TRY(doomed_read(validator->batch.store, in->arena, in->to.trace, &objects, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(blob_delete(validator->batch.blob,
+                        objects[i].artifact ? BUCKET_ARTIFACTS : BUCKET_CHUNKS, objects[i].key,
+                        err));
+    }
+    return doomed_forget(validator->batch.store, in->arena, in->to.trace, err);
+}
+
+static int delete_under(struct validator *validator, struct delivery *in, enum bucket bucket,
+                        const char *prefix, struct err *err)
+{
+    struct blob_entry *entries = NULL;
+    size_t             count = 0;
+
+    do {
+        TRY(blob_list(validator->batch.blob, in->arena, bucket, prefix, "", LIST_MOST, &entries,
+                      &count, err));
+        for (size_t i = 0; i < count; i++) {
+            TRY(blob_delete(validator->batch.blob, bucket, entries[i].key, err));
+        }
+    } while (count == LIST_MOST);
+    return 0;
+}
+
+/* Messages that were too large for the stream lie in the object store. */
+static int delete_claims(struct validator *validator, const char *subject, struct err *err)
+{
+    struct browse_settings settings = {
+        .stream_name = "PRT_INGEST", .subject = subject, .bodies = true};
+    CLEANUP(browse) struct browse *browse = NULL;
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    bool                           there = true;
+
+    TRY(browse_open(&browse, validator->stream, &settings, err));
+    for (;;) {
+        struct stored_msg stored;
+        struct message    message;
+        struct claim      claim;
+        struct err        unread = {0};
+
+        arena_reset(arena);
+        TRY(browse_next(browse, arena, &stored, &there, err));
+        if (!there) {
+            return 0;
+        }
+        if (message_read(stored.body, &message, &unread) == 0 && message.kind == MESSAGE_CLAIM &&
+            claim_read(arena, message.body, &claim, &unread) == 0) {
+            TRY(blob_delete(validator->batch.blob, BUCKET_CHUNKS, claim.key, err));
+        }
+    }
+}
+
+static int delete_messages(struct validator *validator, struct delivery *in, struct err *err)
+{
+    static const struct {
+        const char *stream, *family;
+    } streams[] = {{"PRT_DEAD", "dead"}, {"PRT_WORK", "work"}, {"PRT_RESULT", "result"}};
+    const char *ingest =
+        arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace);
+
+    if (validator->stream == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(streams); i++) {
+        TRY(stream_purge(validator->stream, streams[i].stream,
+                         arena_format(in->arena, "prt.%s.*.%s.%s", streams[i].family,
+                                      in->to.tenant, in->to.trace),
+                         err));
+    }
+    TRY(delete_claims(validator, ingest, err));
+    return stream_purge(validator->stream, "PRT_INGEST", ingest, err);
+}
+
+int erase_finish(struct validator *validator, struct delivery *in, struct err *err)
+{
+    TRY(delete_doomed(validator, in, err));
+    TRY(delete_under(validator, in, BUCKET_ARTIFACTS,
+                     arena_format(in->arena, "qa/%s/", in->to.trace), err));
+    TRY(delete_under(validator, in, BUCKET_TRACES, arena_format(in->arena, "%s/", in->to.trace),
+                     err));
+    TRY(blob_delete(validator->batch.blob, BUCKET_TRACES,
+                    arena_format(in->arena, "raw/%s.ndjson", in->to.trace), err));
+    TRY(delete_messages(validator, in, err));
+    LOG(&in->log, INFO, "trace erased");
+    return 0;
+}

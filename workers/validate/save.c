@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "workers/validate/batch.h"
+#include "workers/validate/payload.h"
+
+/* segments/<YYYYMMDD>/<random hex>: the day lets a sweep look at a day's objects alone. */
+static void segment_key(char ret_key[SEGMENT_KEY])
+{
+    time_t    now = (time_t)(clock_us() / 1000000);
+    struct tm day;
+    uint8_t   name[16];
+    char      hex[2 * sizeof(name) + 1];
+
+    (void)gmtime_r(&now, &day);
+    random_bytes(name, sizeof(name));
+    hex_write(hex, (struct bytes){name, sizeof(name)});
+    (void)snprintf(ret_key, SEGMENT_KEY, "segments/%04d%02d%02d/%s", (day.tm_year + 1900) % 10000,
+                   day.tm_mon + 1, day.tm_mday, hex);
+}
+
+/* The object before its row: a row never names an object that isn't there. */
+static int save_segment(struct batch *batch, int64_t *ret_segment_no, struct err *err)
+{
+    *ret_segment_no = 0;
+    if (batch->lines.size == 0) {
+        return 0;
+    }
+    segment_key(batch->segment_key);
+    TRY(blob_put(batch->blob, BUCKET_CHUNKS, batch->segment_key, buf_bytes(&batch->lines),
+                 "application/x-ndjson", err));
+    TRY(segment_add(batch->store, batch->arena, batch->segment_key, (int64_t)batch->lines.size,
+                    clock_us(), ret_segment_no, err));
+    return events_add(batch->store, *ret_segment_no,
+                      (const struct event_record *)batch->events.data, batch_event_count(batch),
+                      err);
+}
+
+/* What waits takes its payload along. */
+static void fill_in(struct batch *batch, struct record *record, int64_t segment_no)
+{
+    CLEANUP(buf) struct buf payload = {0};
+
+    record->row.segment_no = record->row.seg_length > 0 ? segment_no : 0;
+    if (record->row.status == CHUNK_PENDING && !record->stored) {
+        payload_write(&payload, &record->content);
+        record->row.payload = arena_bytes(batch->arena, buf_bytes(&payload));
+    }
+}
+
+/* Rows to be added anew, and rows that give way to them. */
+struct changes {
+    const struct chunk_record **add;
+    int64_t                    *drop_trace, *drop_seq;
+    size_t                      adds, drops;
+};
+
+static struct changes changes_of(struct batch *batch, int64_t segment_no)
+{
+    struct changes changes = {0};
+    size_t         most = 0;
+
+    for (size_t i = 0; i < batch->trace_count; i++) {
+        most += batch->traces[i].record_count;
+    }
+    changes.add = arena_get(batch->arena, most * sizeof(struct chunk_record *));
+    changes.drop_trace = arena_get(batch->arena, most * sizeof(int64_t));
+    changes.drop_seq = arena_get(batch->arena, most * sizeof(int64_t));
+    for (size_t i = 0; i < batch->trace_count; i++) {
+        const struct trace *trace = &batch->traces[i];
+
+        for (size_t j = 0; j < trace->record_count; j++) {
+            struct record *record = trace->records[j];
+            bool           adds = record->changed && !record->superseded;
+
+            if (record->stored && (adds || record->superseded)) {
+                changes.drop_trace[changes.drops] = record->row.trace_no;
+                changes.drop_seq[changes.drops++] = record->row.chunk_seq;
+            }
+            if (adds) {
+                fill_in(batch, record, segment_no);
+                changes.add[changes.adds++] = &record->row;
+            }
+        }
+    }
+    return changes;
+}
+
+static int save_chunks(struct batch *batch, int64_t segment_no, struct err *err)
+{
+    struct changes changes = changes_of(batch, segment_no);
+
+    if (changes.drops > 0) {
+        TRY(chunks_drop(batch->store, batch->arena, changes.drop_trace, changes.drop_seq,
+                        changes.drops, err));
+    }
+    if (changes.adds > 0) {
+        TRY(chunks_add(batch->store, changes.add, changes.adds, err));
+    }
+    return 0;
+}
+
+static int save_traces(struct batch *batch, struct err *err)
+{
+    const struct trace_record **rows = arena_get(batch->arena, batch->trace_count * sizeof(*rows));
+    size_t                      count = 0;
+
+    for (size_t i = 0; i < batch->trace_count; i++) {
+        if (batch->traces[i].changed) {
+            rows[count++] = &batch->traces[i].row;
+        }
+    }
+    return count == 0 ? 0 : traces_save(batch->store, batch->arena, rows, count, err);
+}
+
+int batch_save(struct batch *batch, struct err *err)
+{
+    size_t  artifacts = batch->artifacts.size / sizeof(struct artifact_record);
+    int64_t segment_no = 0;
+
+    TRY(save_segment(batch, &segment_no, err));
+    TRY(save_chunks(batch, segment_no, err));
+    if (artifacts > 0) {
+        TRY(artifacts_save(batch->store, batch->arena,
+                           (const struct artifact_record *)batch->artifacts.data, artifacts, err));
+    }
+    if (batch->key_count > batch->key_known) {
+        TRY(keys_add(batch->store, batch->arena, batch->keys + batch->key_known,
+                     batch->key_count - batch->key_known, err));
+    }
+    return save_traces(batch, err);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/*
+ * validator.h - what the validate stage holds; for the stage and for replays of it.
+ */
+#ifndef PRT_WORKERS_VALIDATE_VALIDATOR_H
+#define PRT_WORKERS_VALIDATE_VALIDATOR_H
+
+#include "farm/farm.h"
+#include "workers/validate/batch.h"
+
+struct validator {
+    struct intake intake;
+    struct batch  batch;
+    struct stream *stream; /* for erasing; NULL: there is none */
+    struct arena *arena; /* entries of one batch */
+    int64_t       swept_us;
+};
+
+struct validator *validator_new(const struct farm *farm);
+void              validator_free(struct validator *validator);
+DEFINE_CLEANUP(validator, struct validator *, validator_free)
+
+/* -------- erase.c: what is left to do for an erase message that was taken and committed; -1 has it
+ * delivered again -------- */
+WARN_UNUSED int erase_finish(struct validator *validator, struct delivery *in, struct err *err);
+
+#endif
