@@ -1,0 +1,23 @@
+# Every foreign library, found once. A part names the ones it may use.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(CURL REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(PostgreSQL REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(yajl REQUIRED IMPORTED_TARGET yajl)
+pkg_check_modules(expat REQUIRED IMPORTED_TARGET expat)
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+
+find_path(NATS_INCLUDE nats/nats.h REQUIRED)
+find_library(NATS_LIBRARY nats REQUIRED)
+add_library(prt_nats INTERFACE)
+target_include_directories(prt_nats INTERFACE ${NATS_INCLUDE})
+target_link_libraries(prt_nats INTERFACE ${NATS_LIBRARY} Threads::Threads)
+
+find_path(MSGPACK_INCLUDE msgpack.h REQUIRED)
+find_library(MSGPACK_LIBRARY NAMES msgpackc msgpack-c REQUIRED)
+add_library(prt_msgpack INTERFACE)
+target_include_directories(prt_msgpack INTERFACE ${MSGPACK_INCLUDE})
+target_link_libraries(prt_msgpack INTERFACE ${MSGPACK_LIBRARY})
