@@ -1,0 +1,1 @@
+"""From meter readings to a monthly invoice."""
