@@ -1,0 +1,33 @@
+#!/bin/bash
+# prt up is ready when it says so, prt down leaves no process and no socket, data stays.
+. ./farm.sh
+
+farm_up
+expect "$(curl -s -o "$work/ready" -w '%{http_code}' "$url/readyz")" = 200
+prt status >"$work/status.txt"
+grep -q PRT_INGEST "$work/status.txt"
+pids=$(jq -r '.[].pid' "$work/var/up.json")
+trace=$(prt submit "$examples/one_line_fix" --first 1)
+expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
+
+# A second farm in the same place is refused.
+code=0
+prt up --port 0 --detach 2>"$work/second" || code=$?
+expect $code = 2
+
+prt down
+for pid in $pids; do
+    # One that is dead and only not yet buried by init does not count.
+    if grep -qsE '^State:[[:space:]]+[^ZX[:space:]]' "/proc/$pid/status"; then
+        echo "process $pid is still there"
+        exit 1
+    fi
+done
+[ ! -e "$work/var/up.json" ]
+
+farm_up
+expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
+prt submit "$examples/one_line_fix" --resume "$trace" >/dev/null
+WAIT_SECONDS=120 wait_until prt view "$trace" --field /integrity/event_hash_chain
+prt down --wipe
+[ ! -e "$work/var" ]

@@ -1,0 +1,5 @@
+#!/bin/bash
+# Everything accepted is there exactly once after kill -9 of gateway in the middle of running sessions.
+. ./farm.sh
+
+killed_in_the_middle gateway

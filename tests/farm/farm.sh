@@ -1,0 +1,136 @@
+#!/bin/bash
+# A farm of its own for one test: free ports, own directory, gone when the script ends. Source it.
+#
+#   prt ...                 the command line against this farm
+#   wait_until COMMAND...   until the command succeeds (at most 60 s); the only way to wait
+#   expect A = B            fails the test and says both
+#   pid_of NAME             pid of a process of this farm: gateway, worker-validate-1, nats-server ...
+#   kill_one NAME           kill -9
+#   db SQL                  one value from the farm's Postgres
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${PRT_TEST_BUILD:-$root/build/sanitized}
+examples=$root/examples
+key=dev_token_12345
+work=$(mktemp -d /tmp/prt-farm.XXXXXX)
+chmod 755 "$work"
+unset PRT_DATA_DIR PRT_GATEWAY_URL PRT_API_KEY PRT_POSTGRES_URL PRT_NATS_URL PRT_BLOB_URL PRT_HTTP_PORT
+
+prt() { "$build/prt" --data "$work/var" "$@"; }
+
+also_end() { :; } # what a test has started besides, it ends here
+farm_end() {
+    code=$?
+    trap - EXIT
+    also_end
+    prt down >>"$work/down.log" 2>&1 || { cat "$work/down.log"; [ $code -ne 0 ] || code=1; }
+    if [ $code -ne 0 ] && [ $code -ne 77 ]; then
+        echo "--- last lines of the logs"
+        tail -n 8 "$work"/var/log/*.log 2>/dev/null | cut -c 1-400
+    fi
+    if [ $code -eq 0 ] || [ -z "${PRT_TEST_KEEP:-}" ]; then
+        rm -rf "$work"
+    else
+        echo "kept $work"
+    fi
+    exit $code
+}
+trap farm_end EXIT
+set -E
+trap 'echo "failed at line $LINENO of $0: $BASH_COMMAND"' ERR
+trap 'exit 143' TERM INT
+
+# farm_up [options of prt up]: settings come from PRT_* variables set before.
+farm_up() {
+    prt up --port 0 --detach "$@" 2>"$work/up.log" || { cat "$work/up.log"; return 1; }
+    url=$(sed -n 's/^PRT_GATEWAY_URL=//p' "$work/var/farm.env")
+}
+
+wait_until() {
+    local deadline=$((SECONDS + ${WAIT_SECONDS:-60}))
+    until "$@" >"$work/wait.out" 2>&1; do
+        if [ $SECONDS -ge $deadline ]; then
+            echo "never became true: $*"
+            tail -n 5 "$work/wait.out"
+            return 1
+        fi
+        read -r -t 0.05 <> <(:) || true
+    done
+}
+
+expect() {
+    if ! [ "$1" "$2" "$3" ]; then
+        echo "expected $1 $2 $3"
+        caller
+        return 1
+    fi
+}
+
+pid_of() { jq -r --arg name "$1" '.[] | select(.name == $name) | .pid' "$work/var/up.json"; }
+
+alive_again() { local now; now=$(pid_of "$1"); [ -n "$now" ] && [ "$now" != "$2" ] && kill -0 "$now"; }
+
+kill_one() { kill -9 "$(pid_of "$1")"; }
+
+db() { psql -h "$work/var/run" -U prt -d prt -AtXq -c "$1"; }
+
+# api METHOD PATH [curl options]: body on standard output, status in $work/status.
+api() {
+    local method=$1 path=$2
+    shift 2
+    curl -sS -X "$method" -H "Authorization: Bearer ${token:-$key}" -o "$work/answer" -w '%{http_code}' "$@" "$url$path" >"$work/status"
+    cat "$work/answer"
+}
+status() { cat "$work/status"; }
+
+judged() { [ "$(prt view "$1" --field /qa/judge/model 2>/dev/null)" != "" ]; }
+
+# Sends the three examples at once; their ids end up in $work/trace.<session>.
+sessions="one_line_fix three_file_fix auth_bug_fails"
+submit_all() {
+    local session
+    for session in $sessions; do
+        prt submit "$examples/$session" >"$work/trace.$session"
+    done
+}
+trace_of() { cat "$work/trace.$1"; }
+
+# What each example must end with, whatever happened to the farm meanwhile: every event once, the
+# document true, the tests' verdict and the judge's one result.
+expect_all_true() {
+    local session trace
+    for session in $sessions; do
+        trace=$(trace_of "$session")
+        WAIT_SECONDS=180 wait_until judged "$trace"
+        prt view "$trace" --json >"$work/document"
+        prt verify "$trace" >"$work/verify" || { cat "$work/verify"; return 1; }
+        expect "$(jq '.events | length' "$work/document")" = "$(cat "$examples/$session"/chunks/*.json | jq -s 'map(.events | length) | add')"
+        expect "$(jq '[.events[].seq] == ([.events[].seq] | unique)' "$work/document")" = true
+        expect "$(jq -c '.qa.validation.tests.fail_to_pass | length' "$work/document")" = "$(jq '.tests.fail_to_pass | length' "$examples/$session/expected.json")"
+        expect "$(db "SELECT count(*) FROM judge_results JOIN traces USING (trace_no) WHERE trace_id = '$trace'")" = 1
+        expect "$(db "SELECT count(*) FROM qa_results JOIN traces USING (trace_no) WHERE trace_id = '$trace'")" = 1
+    done
+    expect "$(prt view "$(trace_of one_line_fix)" --field /qa/validation/status)" = passed
+    expect "$(prt view "$(trace_of three_file_fix)" --field /qa/validation/status)" = passed
+    expect "$(prt view "$(trace_of auth_bug_fails)" --field /qa/validation/status)" = failed
+    expect "$(prt --json status | jq '.streams[] | select(.stream == "PRT_DEAD") | .messages')" = 0
+}
+
+# kill -9 of one process while the sessions are on their way, several times.
+killed_in_the_middle() {
+    local name=$1 round pid
+    prt qa-image >/dev/null
+    farm_up
+    submit_all &
+    sender=$!
+    for round in 1 2 3; do
+        pid=$(pid_of "$name")
+        kill -9 "$pid"
+        wait_until alive_again "$name" "$pid"
+    done
+    wait "$sender"
+    pid=$(pid_of "$name")
+    kill -9 "$pid"
+    wait_until alive_again "$name" "$pid"
+    expect_all_true
+}

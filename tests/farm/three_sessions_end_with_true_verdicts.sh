@@ -1,0 +1,27 @@
+#!/bin/bash
+# The main job: sessions go in, tests really run, scores come out, documents verify.
+. ./farm.sh
+
+prt qa-image >/dev/null
+farm_up
+submit_all
+expect_all_true
+
+# Different traces get different scores, each between 0 and 5, with reasons that cite real events.
+for session in $sessions; do prt view "$(trace_of $session)" --json; done >"$work/documents"
+expect "$(jq -s '[.[].qa.judge.scores.overall] | unique | length' "$work/documents")" = 3
+expect "$(jq -s '[.[].qa.judge.scores[] | select(. < 0 or . > 5)] | length' "$work/documents")" = 0
+prt --json report $(cat "$work"/trace.*) >"$work/report"
+expect "$(jq '[.[].seconds | select(.collect != null and .finalize != null and .qa != null and .judge != null)] | length' "$work/report")" = 3
+
+# One byte of one event: verify names that event.
+trace=$(trace_of three_file_fix)
+prt view "$trace" --json >"$work/document"
+prt verify "$work/document"
+id=$(jq -r '.events[7].id' "$work/document")
+grep -n "\"id\":\"$id\"" "$work/document" | cut -d: -f1 >"$work/line"
+sed "$(cat "$work/line")s/\"type\":\"/\"type\":\"X/" "$work/document" >"$work/changed"
+code=0
+prt verify "$work/changed" >"$work/said" 2>&1 || code=$?
+expect $code = 3
+grep -q "$id" "$work/said" || { cat "$work/said"; exit 1; }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "lib/postgres.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+static char  dir[64];
+static pid_t server;
+
+/* A client program of PostgreSQL; false if it failed. */
+static bool client(const char *fmt, const char *name)
+{
+    char command[512];
+
+    (void)snprintf(command, sizeof(command), fmt, dir, name);
+    return system(command) == 0;
+}
+
+static void server_launch(void)
+{
+    server = fork();
+    if (server == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGINT);
+        (void)setpgid(0, 0);
+        execl("/bin/sh", "sh", SOURCE_DIR "/tests/lib/postgres_server", dir, (char *)NULL);
+        _exit(127);
+    }
+}
+
+/* After a kill it may refuse to start until the last child of its predecessor is gone. */
+static bool server_start(void)
+{
+    int64_t deadline_us = clock_mono_us() + 60 * 1000000LL;
+
+    server_launch();
+    while (!client("pg_isready -q -h %s%s", "")) {
+        bool gone = waitpid(server, NULL, WNOHANG) == server;
+
+        if (clock_mono_us() > deadline_us) {
+            printf("    the test's PostgreSQL did not start: %s/log says why\n", dir);
+            return false;
+        }
+        clock_sleep_ms(20);
+        if (gone) {
+            server_launch();
+        }
+    }
+    return true;
+}
+
+static void server_stop(int signal_number)
+{
+    if (server > 0) {
+        (void)kill(server, signal_number);
+        (void)waitpid(server, NULL, 0);
+        server = 0;
+    }
+}
+
+static void at_the_end(void)
+{
+    struct err err = {0};
+
+    server_stop(SIGINT);
+    if (dir_remove(dir, &err) < 0) {
+        printf("    %s stays: %s\n", dir, err.story);
+    }
+}
+
+const char *postgres_database(void)
+{
+    static char urls[256][128]; /* until the program ends */
+    static int  count;
+    char        name[32];
+
+    if (dir[0] == '\0') {
+        (void)strcpy(dir, "/tmp/prt-postgres-XXXXXX");
+        if (mkdtemp(dir) == NULL) {
+            dir[0] = '\0';
+            return NULL;
+        }
+        (void)atexit(at_the_end);
+    }
+    if (count == COUNT_OF(urls) || (server == 0 && !server_start())) {
+        return NULL;
+    }
+    (void)snprintf(name, sizeof(name), "test_%d", count);
+    if (!client("createdb -h %s -U postgres %s", name)) {
+        return NULL;
+    }
+    (void)snprintf(urls[count], sizeof(urls[count]), "host=%s user=postgres dbname=%s", dir, name);
+    return urls[count++];
+}
+
+/* Its children would go on answering until they notice that they are orphans. */
+static void kill_children(void)
+{
+    char  path[64];
+    FILE *list;
+    int   child;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)server, (int)server);
+    list = fopen(path, "r");
+    while (list != NULL && fscanf(list, "%d", &child) == 1) {
+        (void)kill(child, SIGKILL);
+    }
+    file_close(list);
+}
+
+void postgres_kill(void)
+{
+    if (server > 0) {
+        (void)kill(server, SIGSTOP); /* so that it starts no others meanwhile */
+        kill_children();
+        server_stop(SIGKILL);
+    }
+}
+
+bool postgres_start_again(void)
+{
+    return server > 0 || server_start();
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+/*
+ * postgres.h - a real PostgreSQL for tests: one server per test program, started when the first
+ * test asks for a database and gone, with its files, when the program ends.
+ */
+#ifndef PRT_TESTS_POSTGRES_H
+#define PRT_TESTS_POSTGRES_H
+
+#include <stdbool.h>
+
+/* A new empty database of its own; the connection string lives as long as the program. NULL, with
+ * the reason printed, when there is no server to be had: a test then fails or skips. */
+const char *postgres_database(void);
+
+/* kill -9 of the whole server, or an orderly stop; then up again with the same databases. */
+void postgres_kill(void);
+bool postgres_start_again(void);
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/* What is the directory's own. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "world.h"
+
+static const char *path_of(struct world *world, const char *rest)
+{
+    return arena_format(world->arena, "%s/%s-traces%s", blob_dir(), world->prefix, rest);
+}
+
+TEST(directory, follows_no_link_in_or_at_the_end_of_a_key)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+    struct bytes                got;
+    const char                 *outside;
+    struct stat                 info;
+
+    outside = arena_format(world.arena, "%s/outside-%s", blob_dir(), world.prefix);
+    CHECK(mkdir(outside, 0700) == 0);
+    CHECK_WORKS(
+        file_replace(arena_format(world.arena, "%s/secret", outside), BYTES("s"), 0600, &err));
+    CHECK(symlink(outside, path_of(&world, "/link")) == 0);
+    CHECK(symlink(arena_format(world.arena, "%s/secret", outside), path_of(&world, "/leaf")) == 0);
+
+    CHECK(blob_get(world.store, world.arena, BUCKET_TRACES, "link/secret", 9, &got, &err) < 0);
+    CHECK(blob_get(world.store, world.arena, BUCKET_TRACES, "leaf", 9, &got, &err) < 0);
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "link/new", BYTES("x"), NULL, &err),
+                ERR_BLOB_REFUSED);
+    CHECK_WORKS(blob_delete(world.store, BUCKET_TRACES, "link/secret", &err));
+    CHECK(stat(arena_format(world.arena, "%s/new", outside), &info) < 0);
+    CHECK(stat(arena_format(world.arena, "%s/secret", outside), &info) == 0);
+
+    /* Putting over a link replaces the link and not what it points to. */
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "leaf", BYTES("own"), NULL, &err));
+    CHECK_WORKS(blob_get(world.store, world.arena, BUCKET_TRACES, "leaf", 9, &got, &err));
+    CHECK(bytes_is(got, "own"));
+    CHECK(stat(arena_format(world.arena, "%s/secret", outside), &info) == 0 && info.st_size == 1);
+}
+
+TEST(directory, is_not_held_by_a_pipe_in_the_place_of_an_object)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+    int64_t                     size;
+
+    CHECK(mkfifo(path_of(&world, "/pipe"), 0600) == 0);
+    CHECK_FAILS(blob_size(world.store, BUCKET_TRACES, "pipe", &size, &err), ERR_BLOB_REFUSED);
+}
+
+TEST(directory, says_that_a_key_begins_with_another)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a", BYTES("x"), NULL, &err));
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "a/b", BYTES("x"), NULL, &err),
+                ERR_BLOB_REFUSED);
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "c/d", BYTES("x"), NULL, &err));
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "c", BYTES("x"), NULL, &err),
+                ERR_BLOB_REFUSED);
+}
+
+TEST(directory, keeps_no_empty_directories)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+    struct stat                 info;
+
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/b/c", BYTES("x"), NULL, &err));
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/d", BYTES("x"), NULL, &err));
+    CHECK_WORKS(blob_delete(world.store, BUCKET_TRACES, "a/b/c", &err));
+    CHECK(stat(path_of(&world, "/a/b"), &info) < 0);
+    CHECK(stat(path_of(&world, "/a"), &info) == 0);
+}
+
+TEST(directory, clears_away_what_a_killed_process_left_long_ago)
+{
+    CLEANUP(world) struct world              world = world_new(FILE_BACKEND);
+    CLEANUP(blob_store) struct blob_store   *again = NULL;
+    CLEANUP(blob_writer) struct blob_writer *writing = NULL;
+    struct blob_settings                     settings = settings_of(FILE_BACKEND);
+    struct err                               err = {0};
+    struct stat                              info;
+    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+
+    CHECK_WORKS(file_replace(path_of(&world, "/~new/left"), BYTES("x"), 0600, &err));
+    CHECK(utimensat(AT_FDCWD, path_of(&world, "/~new/left"), old, 0) == 0);
+    CHECK_WORKS(blob_writer_open(&writing, world.store, BUCKET_TRACES, "w", NULL, &err));
+    settings.prefix = world.prefix;
+    CHECK_WORKS(blob_store_open(&again, &settings, &err));
+    CHECK(stat(path_of(&world, "/~new/left"), &info) < 0);
+    CHECK_WORKS(blob_writer_commit(writing, &err)); /* a young one stays */
+}
+
+TEST(directory, hands_out_a_descriptor_to_read_from)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    CLEANUP(fd) int             fd = -1;
+    struct err                  err = {0};
+    char                        room[9];
+    size_t                      got = 0;
+
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("value"), NULL, &err));
+    fd = blob_open_fd(world.store, BUCKET_TRACES, "k", &err);
+    CHECK(fd >= 0);
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("other"), NULL, &err));
+    CHECK_WORKS(fd_read_all(fd, room, sizeof(room), &got, &err));
+    CHECK(got == 5 && memcmp(room, "value", 5) == 0); /* what was opened stays whole */
+}
+
+TEST(directory, below_the_working_directory_is_relative_to_it)
+{
+    CLEANUP(arena) struct arena           *arena = arena_new();
+    CLEANUP(blob_store) struct blob_store *store = NULL;
+    struct blob_settings                   settings = settings_of(FILE_BACKEND);
+    struct err                             err = {0};
+    struct stat                            info;
+    CLEANUP(fd) int                        before = open(".", O_RDONLY | O_DIRECTORY);
+    const char                            *dir = arena_format(arena, "%s", blob_dir());
+
+    CHECK_WORKS(dir_make(dir, 0700, &err));
+    CHECK(chdir(dir) == 0);
+    settings.url = "file://./here/there";
+    CHECK_WORKS(blob_store_open(&store, &settings, &err));
+    CHECK(fchdir(before) == 0);
+    CHECK_WORKS(blob_put(store, BUCKET_CHUNKS, "k", BYTES("v"), NULL, &err));
+    CHECK(stat(arena_format(arena, "%s/here/there/test-chunks/k", dir), &info) == 0);
+}
+
+TEST(directory, is_checked_for_being_there)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+
+    CHECK_WORKS(blob_store_check(world.store, 100, &err));
+    CHECK_WORKS(dir_remove(path_of(&world, ""), &err));
+    CHECK_FAILS(blob_store_check(world.store, 100, &err), ERR_BLOB_REFUSED);
+}
+
+TEST(store, refuses_addresses_it_does_not_know)
+{
+    static const char *const urls[] = {"",           "/var",         "http://h",  "file://",
+                                       "file://rel", "file://h/abs", "s3://",     "s3://h/path",
+                                       "s3://h?q",   "s3://u:p@h",   "ftp://h:21"};
+
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        struct blob_settings settings = {
+            .url = urls[i], .prefix = "t", .access_key = "a", .secret_key = "s", .region = "r"};
+        struct blob_store *store = NULL;
+        struct err         err = {0};
+
+        CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_CONFIG_WRONG);
+    }
+}

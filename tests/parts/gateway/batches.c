@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* POST /ingest: whose trace a batch goes to, and what is refused before it travels. */
+#include "lib/test.h"
+#include "world.h"
+
+static struct http_answer post_batch(struct world *world, const char *user, const char *events)
+{
+    return world_post(
+        world, "/ingest", DEV_KEY,
+        arena_format(world->arena,
+                     "{\"repo\":{\"name\":\"o/r\"},\"pr\":{\"pr_id\":\"o/r#1\",\"title\":\"x\"},"
+                     "\"developer\":{\"user_id\":\"%s\"},\"events\":[%s]}",
+                     user, events));
+}
+
+#define EVENT                                                                                      \
+    "{\"ts\":\"2024-05-01T10:00:00Z\",\"type\":\"annotation\",\"payload\":{\"text\":\"a\"}}"
+
+/* The trace that the newest batch went to. */
+static const char *newest_trace(struct world *world)
+{
+    struct message     message;
+    const struct seen *seen = world_message(world, "batch", &message);
+    struct subject     to = {0};
+    struct err         err = {0};
+
+    CHECK(seen != NULL);
+    CHECK_WORKS(subject_read(world->arena, seen == NULL ? "" : seen->subject, &to, &err));
+    return to.trace;
+}
+
+TEST(batches, of_one_developer_and_pull_request_go_to_one_trace_until_it_is_complete)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    const char                  *first;
+    const char                  *other;
+
+    if (world == NULL) {
+        return;
+    }
+    CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
+    first = newest_trace(world);
+    CHECK_NUMBER(post_batch(world, "ben", EVENT).status, 200);
+    other = newest_trace(world);
+    CHECK(strcmp(first, other) != 0);
+    CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
+    CHECK_TEXT(newest_trace(world), first);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO traces (trace_id, tenant, opened_us, status)"
+                                  " VALUES ('%s', 'dev', 1, 'finalized')",
+                                  first));
+    CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
+    CHECK(strcmp(newest_trace(world), first) != 0);
+}
+
+TEST(batches, that_are_wrong_as_a_whole_do_not_travel)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    int                          before;
+
+    if (world == NULL) {
+        return;
+    }
+    before = world_seen(world);
+    answer = post_batch(world, "", EVENT);
+    CHECK_PROBLEM(&answer, 422, "schema");
+    answer = post_batch(world, "ann", "{\"type\":\"edit\"},7");
+    CHECK_PROBLEM(&answer, 422, "events_refused");
+    answer = world_post(world, "/ingest", DEV_KEY,
+                        "{\"trace_id\":\"nobodys\",\"repo\":{},\"pr\":{\"pr_id\":\"o/r#1\"},"
+                        "\"developer\":{\"user_id\":\"ann\"},\"events\":[]}");
+    CHECK_PROBLEM(&answer, 404, "trace_unknown");
+    CHECK_NUMBER(world_seen(world), before);
+}
+
+TEST(batches, are_described_with_everything_else)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+
+    if (world == NULL) {
+        return;
+    }
+    CHECK_NUMBER(world_get(world, "/openapi.json", NULL).status, 200);
+    CHECK_NUMBER(world_get(world, "/v1/schemas/trace-1.0.json", NULL).status, 200);
+    CHECK_NUMBER(world_get(world, "/docs", NULL).status, 200);
+    CHECK_NUMBER(world_get(world, "/docs.js", NULL).status, 200);
+    CHECK_NUMBER(world_get(world, "/v1/prs/o/r/1", DEV_KEY).status, 200);
+    CHECK_NUMBER(world_get(world, "/v1/prs/o/r/one", DEV_KEY).status, 404);
+}

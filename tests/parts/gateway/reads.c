@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+/* What the database and the object store hold is shown as it is, to those it belongs to. */
+#include <stdlib.h>
+
+#include "crypto/crypto.h"
+#include "lib/test.h"
+#include "world.h"
+
+enum { EVENTS = 25 };
+
+static const char *line_of(struct world *world, int seq)
+{
+    return arena_format(world->arena, "{\"id\":\"e%02d\",\"n\":1%02d}", seq, seq); /* 20 bytes */
+}
+
+/* Trace 1 (tenant dev): 25 events in three chunks of one segment, of alternating types, between
+ * other traces' bytes. */
+static void put_trace(struct world *world, const char *trace, const char *status)
+{
+    CLEANUP(buf) struct buf segment = {0};
+    struct err err = {0};
+
+    buf_put_text(&segment, "somebody else's bytes");
+    for (int i = 0; i < EVENTS; i++) {
+        buf_format(&segment, "%s\n", line_of(world, i));
+    }
+    CHECK_WORKS(blob_put(world->blob, BUCKET_CHUNKS, "segments/20261121/a", buf_bytes(&segment),
+                         NULL, &err));
+    world_sql(
+        world,
+        arena_format(world->arena,
+                     "INSERT INTO traces (trace_id, tenant, status, num_events, opened_us, task_id,"
+                     " task_title, participant_id) VALUES ('%s', 'dev', '%s', 25, 1700000000000000,"
+                     " 'task-a', 'A task', 'p1')",
+                     trace, status));
+    world_sql(
+        world,
+        "INSERT INTO segments (key, bytes, created_us) VALUES ('segments/20261121/a', 600, 1)");
+    world_sql(
+        world,
+        "INSERT INTO trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
+        " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict)"
+        " SELECT 1, c, 1, 21 + c * 10 * 21, least(10, 25 - c * 10) * 21, 1, c, 10, 200, 'chained',"
+        " 'c' || c, '', '{\"status\":\"success\",\"chunk_id\":\"c' || c || '\"}'"
+        " FROM generate_series(0, 2) c");
+    world_sql(world, "INSERT INTO trace_events (trace_no, seq, segment_no, line_offset, "
+                     "line_length, type, event_key)"
+                     " SELECT 1, i, 1, 21 + i * 21, 20, i % 2, md5(i::text)::uuid FROM "
+                     "generate_series(0, 24) i");
+}
+
+static void add_key(struct world *world, const char *key, const char *tenant)
+{
+    char hash[HASH_HEX];
+
+    sha256_hex(bytes_of(key), hash);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO api_keys (key_hash, tenant, role, created_us)"
+                                  " VALUES (decode('%s', 'hex'), '%s', 'read', 1)", hash, tenant));
+}
+
+TEST(reads, events_come_in_pages_that_follow_each_other)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       page;
+    int64_t            next = 0;
+    int                seen = 0;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    do {
+        answer =
+            world_get(world,
+                      arena_format(world->arena, "/v1/traces/trace-1/events?limit=10&from_seq=%lld",
+                                   (long long)next),
+                      DEV_KEY);
+        CHECK_NUMBER(answer.status, 200);
+        page = world_json(world, &answer);
+        const struct value *events = value_get(&page, "events");
+
+        for (uint32_t i = 0; i < events->count; i++, seen++) {
+            CHECK_NUMBER(value_whole_or(value_get(&events->as.items[i], "n"), -1), 100 + seen);
+        }
+        next = value_whole_or(value_get(&page, "next"), -1);
+    } while (next >= 0 && seen < 1000);
+    CHECK_NUMBER(seen, EVENTS);
+
+    answer = world_get(world, "/v1/traces/trace-1/events?type=cmd_run&limit=3", DEV_KEY);
+    page = world_json(world, &answer);
+    CHECK_NUMBER(value_whole_or(value_at(&page, "/events/2/n"), -1), 105);
+    CHECK_NUMBER(value_whole_or(value_get(&page, "next"), -1), 7);
+    answer = world_get(world, "/v1/traces/trace-1/events?type=nonsense", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
+}
+
+TEST(reads, lines_come_byte_for_byte)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    CLEANUP(buf) struct buf      want = {0};
+    struct http_answer           answer;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    for (int i = 0; i < EVENTS; i++) {
+        buf_format(&want, "%s\n", line_of(world, i));
+    }
+    answer = world_get(world, "/v1/traces/trace-1/events.ndjson", DEV_KEY);
+    CHECK_NUMBER(answer.status, 200);
+    CHECK_TEXT(http_answer_header(&answer, "content-type"), "application/x-ndjson");
+    CHECK(bytes_equal(answer.body, buf_bytes(&want)));
+}
+
+TEST(reads, a_segment_that_is_gone_is_said_to_be)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct err         err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    CHECK_WORKS(blob_delete(world->blob, BUCKET_CHUNKS, "segments/20261121/a", &err));
+    answer = world_get(world, "/v1/traces/trace-1/events", DEV_KEY);
+    CHECK_PROBLEM(&answer, 404, "blob_missing");
+}
+
+TEST(reads, a_chunks_verdict_stays_to_be_asked_for)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    answer = world_get(world, "/v1/traces/trace-1/chunks/c1", DEV_KEY);
+    CHECK_NUMBER(answer.status, 200);
+    CHECK(bytes_is(answer.body, "{\"status\":\"success\",\"chunk_id\":\"c1\"}"));
+    answer = world_get(world, "/v1/traces/trace-1/chunks/c9", DEV_KEY);
+    CHECK_PROBLEM(&answer, 404, "not_found");
+    world_sql(world,
+              "UPDATE trace_chunks SET http = 422, verdict = '{\"status\":422,\"code\":\"schema\"}'"
+              " WHERE chunk_id = 'c1'");
+    answer = world_get(world, "/v1/traces/trace-1/chunks/c1", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
+}
+
+static void put_document(struct world *world)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(blob_put(world->blob, BUCKET_TRACES, "trace-1/trace.json",
+                         BYTES("{\"events\":[],\"integrity\":{}}"), NULL, &err));
+    world_sql(world, "UPDATE traces SET status = 'finalized', document_key = 'trace-1/trace.json',"
+                     " document_bytes = 28, qa_splice = 13, document_sha256 = '\\x00'");
+}
+
+TEST(reads, a_trace_is_202_until_finalized_and_then_its_document)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       json;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK_NUMBER(answer.status, 202);
+    json = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &json, "/status"), "open");
+    CHECK_NUMBER(value_whole_or(value_get(&json, "num_events"), -1), 25);
+    CHECK(value_get(&json, "message") != NULL);
+
+    put_document(world);
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK_NUMBER(answer.status, 200);
+    CHECK(bytes_is(answer.body, "{\"events\":[],\"integrity\":{}}"));
+}
+
+TEST(reads, results_are_put_into_the_document_as_they_come_the_newest_first)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    const char        *tag;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    put_document(world);
+    world_sql(world,
+              "INSERT INTO qa_results (trace_no, version, job_id, created_us, status, validation)"
+              " VALUES (1, 1, 'a', 1, 's', '{\"v\":1}'), (1, 2, 'b', 2, 's', '{\"v\":2}')");
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK(bytes_is(answer.body,
+                   "{\"events\":[],\"qa\":{\"validation\":{\"v\":2}},\"integrity\":{}}"));
+    tag = arena_text(world->arena, bytes_of(http_answer_header(&answer, "etag")));
+    world_sql(
+        world,
+        "INSERT INTO judge_results (trace_no, version, job_id, created_us, model, rubric_version,"
+        " prompt_version, document_sha256, result) VALUES (1, 1, 'a', 1, 'm', 'r', 'p', '', "
+        "'{\"j\":1}')");
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK(bytes_is(
+        answer.body,
+        "{\"events\":[],\"qa\":{\"judge\":{\"j\":1},\"validation\":{\"v\":2}},\"integrity\":{}}"));
+    CHECK(strcmp(tag, http_answer_header(&answer, "etag")) != 0);
+    answer = world_ask(
+        world, &(struct ask){.method = "GET",
+                             .path = "/v1/traces/trace-1",
+                             .token = DEV_KEY,
+                             .more = {{"If-None-Match", http_answer_header(&answer, "etag")}},
+                             .more_count = 1});
+    CHECK_NUMBER(answer.status, 304);
+}
+
+TEST(reads, every_version_of_the_judge_comes_when_asked_for)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    const char        *tag;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    put_document(world);
+    answer = world_get(world, "/v1/traces/trace-1?judge=all", DEV_KEY);
+    CHECK(bytes_is(answer.body, "{\"events\":[],\"qa\":{\"judge_all\":[]},\"integrity\":{}}"));
+    world_sql(
+        world,
+        "INSERT INTO judge_results (trace_no, version, job_id, created_us, model, rubric_version,"
+        " prompt_version, document_sha256, result) VALUES"
+        " (1, 1, 'a', 1, 'm', 'r', 'p', '', '{\"j\":1}'),"
+        " (1, 2, 'b', 2, 'm', 'r', 'p', '', '{\"j\":2}')");
+    answer = world_get(world, "/v1/traces/trace-1?judge=newest", DEV_KEY);
+    CHECK(bytes_is(answer.body, "{\"events\":[],\"qa\":{\"judge\":{\"j\":2}},\"integrity\":{}}"));
+    tag = arena_text(world->arena, bytes_of(http_answer_header(&answer, "etag")));
+    answer = world_get(world, "/v1/traces/trace-1?judge=all", DEV_KEY);
+    CHECK(bytes_is(answer.body,
+                   "{\"events\":[],\"qa\":{\"judge\":{\"j\":2},\"judge_all\":["
+                   "{\"judge\":{\"j\":2},\"version\":2},{\"judge\":{\"j\":1},\"version\":1}]},"
+                   "\"integrity\":{}}"));
+    CHECK(strcmp(tag, http_answer_header(&answer, "etag")) != 0);
+    answer = world_get(world, "/v1/traces/trace-1?judge=best", DEV_KEY);
+    CHECK_NUMBER(answer.status, 422);
+}
+
+TEST(reads, a_large_document_comes_whole_with_its_results)
+{
+    enum { SIZE = 3000000, AT = 1234567 };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    CLEANUP(buf) struct buf      want = {0};
+    struct http_answer           answer;
+    struct err                   err = {0};
+    uint8_t                     *noise;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "finalized");
+    noise = arena_get(world->arena, SIZE);
+    random_bytes(noise, SIZE);
+    CHECK_WORKS(blob_put(world->blob, BUCKET_TRACES, "k", (struct bytes){noise, SIZE}, NULL, &err));
+    world_sql(world,
+              "UPDATE traces SET document_key = 'k', document_bytes = 3000000, qa_splice = 1234567,"
+              " document_sha256 = '\\x00'");
+    world_sql(world,
+              "INSERT INTO qa_results (trace_no, version, job_id, created_us, status, validation)"
+              " VALUES (1, 1, 'a', 1, 's', '\"' || repeat('x', 100000) || '\"')");
+    buf_put(&want, (struct bytes){noise, AT});
+    buf_put_text(&want, "\"qa\":{\"validation\":\"");
+    for (int i = 0; i < 100000; i++) {
+        buf_put_byte(&want, 'x');
+    }
+    buf_put_text(&want, "\"},");
+    buf_put(&want, (struct bytes){noise + AT, SIZE - AT});
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK(bytes_equal(answer.body, buf_bytes(&want)));
+}
+
+TEST(reads, another_tenants_traces_are_unknown)
+{
+    static const char *const paths[] = {"", "/events", "/events.ndjson"};
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       json;
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    add_key(world, "prt_read_other", "other");
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        answer = world_get(world, path_of(world, "trace-1", paths[i]), "prt_read_other");
+        CHECK_PROBLEM(&answer, 404, "trace_unknown");
+    }
+    answer = world_get(world, "/v1/traces/trace-1/chunks/c1", "prt_read_other");
+    CHECK_PROBLEM(&answer, 404, "not_found");
+    answer = world_get(world, "/v1/traces", "prt_read_other");
+    json = world_json(world, &answer);
+    CHECK_NUMBER(value_get(&json, "traces")->count, 0);
+    world_sql(world, "UPDATE traces SET status = 'erased'");
+    answer = world_get(world, "/v1/traces/trace-1", DEV_KEY);
+    CHECK_PROBLEM(&answer, 410, "trace_erased");
+}
+
+TEST(reads, the_listing_is_filtered_and_paged_by_cursor)
+{
+    static const struct {
+        const char *query;
+        int         count;
+    } filters[] = {
+        {"", 50},
+        {"?limit=500", 120},
+        {"?limit=500&status=finalized", 60},
+        {"?limit=500&task_id=t3", 12},
+        {"?limit=500&participant_id=p1&status=finalized", 0},
+        {"?limit=500&repo=https%3A%2F%2Fr%2F0", 40},
+        {"?limit=500&tests_passed=true", 40},
+        {"?limit=500&tests_passed=null", 40},
+        {"?limit=500&min_score=4", 30},
+        {"?limit=500&since=1700000060", 60},
+        {"?limit=500&since=1700000060&until=1700000070", 10},
+        {"?limit=500&since=2023-11-14T22:14:20Z", 60},
+        {"?limit=500&experiment_id=x", 2},
+        {"?trace_id=trace-7", 1},
+    };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       json;
+    const char        *path = "/v1/traces?limit=50";
+    int                seen = 0;
+
+    if (world == NULL) {
+        return;
+    }
+    world_sql(
+        world,
+        "INSERT INTO traces (trace_id, tenant, status, opened_us, task_id, participant_id,"
+        " repo_origin, tests_passed, judge_overall, experiment_id)"
+        " SELECT 'trace-' || i, 'dev', CASE WHEN i % 2 = 0 THEN 'finalized' ELSE 'open' END,"
+        " (1700000000 + i) * 1000000::bigint, 't' || i % 10, 'p' || i % 2, 'https://r/' || i % 3,"
+        " CASE i % 3 WHEN 0 THEN true WHEN 1 THEN false END, i % 4 + 1,"
+        " CASE WHEN i > 117 THEN 'x' END FROM generate_series(0, 119) i");
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        answer =
+            world_get(world, arena_format(world->arena, "/v1/traces%s", filters[i].query), DEV_KEY);
+        CHECK_NUMBER(answer.status, 200);
+        json = world_json(world, &answer);
+        if (value_get(&json, "traces")->count != (uint32_t)filters[i].count) {
+            test_failed(__FILE__, __LINE__, "%s gives %u, not %d", filters[i].query,
+                        value_get(&json, "traces")->count, filters[i].count);
+        }
+    }
+    while (path != NULL && seen < 1000) {
+        answer = world_get(world, path, DEV_KEY);
+        json = world_json(world, &answer);
+        const struct value *traces = value_get(&json, "traces");
+
+        for (uint32_t i = 0; i < traces->count; i++, seen++) { /* newest first, each once */
+            CHECK_TEXT(json_text(world, &traces->as.items[i], "/trace_id"),
+                       arena_format(world->arena, "trace-%d", 119 - seen));
+        }
+        path = value_get(&json, "next")->kind == VALUE_TEXT
+                   ? arena_format(world->arena, "/v1/traces?limit=50&cursor=%s",
+                                  json_text(world, &json, "/next"))
+                   : NULL;
+    }
+    CHECK_NUMBER(seen, 120);
+    answer = world_get(world, "/v1/traces?cursor=nonsense", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
+}
+
+static struct http_answer get_range(struct world *world, const char *range)
+{
+    return world_ask(world,
+                     &(struct ask){.method = "GET",
+                                   .path = "/v1/traces/trace-1/artifacts/final_workspace_snapshot",
+                                   .token = DEV_KEY,
+                                   .more = {{"Range", range}},
+                                   .more_count = range == NULL ? 0 : 1});
+}
+
+TEST(reads, artifacts_come_whole_or_in_ranges_and_never_as_pages)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct err         err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "open");
+    CHECK_WORKS(
+        blob_put(world->blob, BUCKET_ARTIFACTS, "sha256/ab/abc", BYTES("0123456789"), NULL, &err));
+    world_sql(
+        world,
+        "INSERT INTO artifacts VALUES (1, 'final_workspace_snapshot', '\\xabcd', 10, 'text/html',"
+        " 'sha256/ab/abc', 1)");
+    answer = get_range(world, NULL);
+    CHECK_NUMBER(answer.status, 200);
+    CHECK(bytes_is(answer.body, "0123456789"));
+    CHECK_TEXT(http_answer_header(&answer, "etag"), "\"abcd\"");
+    CHECK_TEXT(http_answer_header(&answer, "content-disposition"), "attachment");
+    CHECK_TEXT(http_answer_header(&answer, "x-content-type-options"), "nosniff");
+    answer = get_range(world, "bytes=2-4");
+    CHECK_NUMBER(answer.status, 206);
+    CHECK(bytes_is(answer.body, "234"));
+    CHECK_TEXT(http_answer_header(&answer, "content-range"), "bytes 2-4/10");
+    answer = get_range(world, "bytes=-3");
+    CHECK(bytes_is(answer.body, "789"));
+    answer = get_range(world, "bytes=10-");
+    CHECK_PROBLEM(&answer, 416, "range_wrong");
+    CHECK_TEXT(http_answer_header(&answer, "content-range"), "bytes */10");
+    answer = world_get(world, "/v1/traces/trace-1/artifacts/e1.stdout", DEV_KEY);
+    CHECK_PROBLEM(&answer, 404, "not_found");
+}
+
+TEST(reads, the_page_and_what_it_needs_are_there)
+{
+    static const char *const     paths[] = {"/",          "/farm.css", "/farm.js",
+                                            "/v1/limits", "/healthz",  "/metrics"};
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        answer = world_get(world, paths[i], NULL);
+        CHECK_NUMBER(answer.status, 200);
+        CHECK(answer.body.size > 10);
+    }
+    answer = world_get(world, "/", NULL);
+    CHECK(strstr(arena_text(world->arena, answer.body), "content=\"" DEV_KEY "\"") != NULL);
+    CHECK(strstr(http_answer_header(&answer, "content-security-policy"), "default-src 'none'") !=
+          NULL);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+/* What is asked for wrongly is refused with the code that says what to change. */
+#include <unistd.h>
+
+#include "gateway/api/token.h"
+#include "lib/test.h"
+#include "world.h"
+
+TEST(requests, a_broken_body_is_400_with_the_byte_where_it_breaks)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       problem;
+    const char        *token;
+
+    if (world == NULL) {
+        return;
+    }
+    answer = world_post(world, "/v1/traces", DEV_KEY, "{\"participant_id\":\"p\",}");
+    CHECK_PROBLEM(&answer, 400, "malformed");
+    problem = world_json(world, &answer);
+    CHECK(strstr(json_text(world, &problem, "/detail"), "byte 22") != NULL);
+
+    const char *trace = world_trace(world, &token);
+
+    answer = world_post(world, path_of(world, trace, "/events:ingest"), token,
+                        "{\"chunk_id\":\"c\",\"chunk_id\":\"c\"}");
+    CHECK_PROBLEM(&answer, 400, "malformed");
+    answer = world_post(world, path_of(world, trace, "/events:ingest"), token, "{} x");
+    CHECK_PROBLEM(&answer, 400, "malformed");
+    answer = world_ask(world, &(struct ask){.method = "POST",
+                                            .path = path_of(world, trace, "/events:ingest"),
+                                            .token = token,
+                                            .type = "application/msgpack",
+                                            .body = BYTES("\x82\xa1x")});
+    CHECK_PROBLEM(&answer, 400, "malformed");
+}
+
+TEST(requests, a_wrong_field_is_422_with_a_pointer_to_it)
+{
+    static const struct {
+        const char *body, *pointer;
+    } wrong[] = {
+        {"{\"participant_id\":\"p\",\"task_id\":7,\"task_title\":\"t\"}", "/task_id"},
+        {"{\"participant_id\":\"p\",\"task_title\":\"t\"}", "/task_id"},
+        {"{\"participant_id\":\"p\",\"task_id\":\"t\",\"task_title\":\"t\",\"colour\":1}",
+         "/colour"},
+        {"{\"session\":{\"participant_id\":\"p\",\"consent\":{\"rationales\":1,\"commands\":true,"
+         "\"snapshots\":true}},\"task\":{\"id\":\"t\",\"title\":\"t\"},\"repo\":{\"origin\":\"o\","
+         "\"start_commit\":\"c\"}}",
+         "/session/consent/rationales"},
+        {"[]", ""},
+    };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct value       problem;
+    const char        *token;
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        answer = world_post(world, "/v1/traces", DEV_KEY, wrong[i].body);
+        CHECK_PROBLEM(&answer, 422, "schema");
+        problem = world_json(world, &answer);
+        CHECK_TEXT(json_text(world, &problem, "/errors/0/pointer"), wrong[i].pointer);
+    }
+    const char *trace = world_trace(world, &token);
+
+    answer = world_post(world, path_of(world, trace, "/events:ingest"), token, "{\"chunk_seq\":0}");
+    CHECK_PROBLEM(&answer, 422, "schema");
+    problem = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &problem, "/errors/0/pointer"), "/chunk_id");
+    answer = world_post(world, path_of(world, trace, "/complete"), token, "{\"num_chunks\":-1}");
+    CHECK_PROBLEM(&answer, 422, "schema");
+}
+
+TEST(requests, unknown_routes_methods_and_media_have_their_codes)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+
+    if (world == NULL) {
+        return;
+    }
+    answer = world_get(world, "/v1/nothing", DEV_KEY);
+    CHECK_PROBLEM(&answer, 404, "route_unknown");
+    answer =
+        world_ask(world, &(struct ask){.method = "PATCH", .path = "/v1/traces", .token = DEV_KEY});
+    CHECK_PROBLEM(&answer, 405, "method_wrong");
+    CHECK_TEXT(http_answer_header(&answer, "allow"), "POST, GET, HEAD");
+    answer = world_ask(world, &(struct ask){.method = "POST",
+                                            .path = "/v1/traces",
+                                            .token = DEV_KEY,
+                                            .type = "text/plain",
+                                            .body = BYTES("{}")});
+    CHECK_PROBLEM(&answer, 415, "media_unknown");
+    answer = world_ask(world, &(struct ask){.method = "POST",
+                                            .path = "/v1/traces",
+                                            .token = DEV_KEY,
+                                            .body = BYTES("{}"),
+                                            .more = {{"Content-Encoding", "gzip"}},
+                                            .more_count = 1});
+    CHECK_PROBLEM(&answer, 415, "media_unknown");
+    answer = world_get(world, "/v1/traces?limit=x", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
+    answer = world_get(world, "/v1/traces/%ff", DEV_KEY);
+    CHECK_PROBLEM(&answer, 400, "malformed");
+}
+
+TEST(requests, a_body_over_the_limit_is_413_however_it_is_sent)
+{
+    static const char *const     settings[] = {"PRT_BODY_MAX=16K", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    CLEANUP(buf) struct buf      large = {0};
+    struct http_answer           answer;
+    const char                  *token;
+    int                          fd;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    buf_format(&large, "{\"chunk_id\":\"%020000d\"}", 1);
+    answer = world_ask(world, &(struct ask){.method = "POST",
+                                            .path = path_of(world, trace, "/events:ingest"),
+                                            .token = token, .body = buf_bytes(&large)});
+    CHECK_PROBLEM(&answer, 413, "too_large");
+
+    fd = raw_open(world); /* no Content-Length: it shows only as it comes */
+    raw_say(fd, arena_format(world->arena,
+                             "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n4e20\r\n",
+                             path_of(world, trace, "/events:ingest"), token));
+    raw_say(fd, arena_format(world->arena, "%020000d\r\n0\r\n\r\n", 1));
+    CHECK(strstr(raw_hear(world, fd, "too_large"), " 413 ") != NULL);
+    (void)close(fd);
+
+    fd = raw_open(world); /* one that asks first learns it before it sends a byte */
+    raw_say(fd, arena_format(world->arena,
+                             "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+                             "Content-Length: 999999\r\nExpect: 100-continue\r\n\r\n",
+                             path_of(world, trace, "/events:ingest"), token));
+    CHECK(strncmp(raw_hear(world, fd, "too_large"), "HTTP/1.1 413 ", 13) == 0);
+    (void)close(fd);
+    CHECK(world_metric_becomes(world, "prt_http_memory_bytes", 0));
+}
+
+static const char *token_with(struct world *world, const char *key_hex, const char *trace,
+                              int64_t expires_s)
+{
+    CLEANUP(buf) struct buf out = {0};
+    uint8_t key[KEY_BYTES];
+
+    CHECK(hex_read(key, sizeof(key), bytes_of(key_hex)));
+    CLEANUP(tokens) struct tokens *tokens = tokens_new(key, NULL);
+
+    upload_token_write(tokens, &out, &(struct upload){"dev", trace, CONSENT_ALL, expires_s});
+    return arena_text(world->arena, buf_bytes(&out));
+}
+
+TEST(requests, a_token_that_does_not_fit_is_401_or_403)
+{
+    static const char ours[] = "1111111111111111111111111111111111111111111111111111111111111111";
+    static const char theirs[] = "2222222222222222222222222222222222222222222222222222222222222222";
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    const char        *token, *other;
+    const char        *ingest;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+    const char *chunk = world_chunk(world, "c", 0);
+
+    (void)world_trace(world, &other);
+    ingest = path_of(world, trace, "/events:ingest");
+    answer = world_post(world, ingest, NULL, chunk);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    CHECK_TEXT(http_answer_header(&answer, "www-authenticate"), "Bearer");
+    answer = world_post(world, ingest, "prtu1.nonsense", chunk);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    answer = world_post(world, ingest, "prt_ingest_nobody_has_this", chunk);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    answer = world_post(world, ingest, token_with(world, theirs, trace, 4000000000), chunk);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    answer = world_post(world, ingest, token_with(world, ours, trace, 1000000000), chunk);
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_post(world, ingest, other, chunk); /* another trace's */
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_post(world, ingest, DEV_KEY, chunk); /* no upload token at all */
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_post(world, "/v1/traces", token, "{}"); /* it opens nothing */
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_post(world, ingest, token_with(world, ours, trace, 4000000000), chunk);
+    CHECK_NUMBER(answer.status, 200);
+}
+
+TEST(requests, the_dev_key_is_unknown_where_it_is_not_allowed)
+{
+    static const char *const     settings[] = {"PRT_DEV_KEY=off", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    struct http_answer           answer;
+
+    if (world == NULL) {
+        return;
+    }
+    answer = world_get(world, "/v1/traces", DEV_KEY);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    answer = world_get(world, "/", NULL);
+    CHECK(strstr(arena_text(world->arena, answer.body), DEV_KEY) == NULL);
+}
+
+static void add_key(struct world *world, const char *key, const char *tenant, const char *role)
+{
+    char hash[HASH_HEX];
+
+    sha256_hex(bytes_of(key), hash);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO api_keys (key_hash, tenant, role, created_us)"
+                                  " VALUES (decode('%s', 'hex'), '%s', '%s', 1)",
+                                  hash, tenant, role));
+}
+
+TEST(requests, a_new_api_key_is_good_at_once_and_for_its_role_only)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+
+    if (world == NULL) {
+        return;
+    }
+    answer = world_get(world, "/v1/traces", "prt_read_abc");
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+    add_key(world, "prt_read_abc", "acme", "read");
+    add_key(world, "prt_ingest_abc", "acme", "ingest");
+    add_key(world, "prt_admin_abc", "acme", "admin");
+    answer = world_get(world, "/v1/traces", "prt_read_abc");
+    CHECK_NUMBER(answer.status, 200);
+    answer = world_post(world, "/v1/traces", "prt_read_abc", "{}");
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_get(world, "/v1/traces", "prt_ingest_abc");
+    CHECK_PROBLEM(&answer, 403, "forbidden");
+    answer = world_get(world, "/v1/traces", "prt_admin_abc");
+    CHECK_NUMBER(answer.status, 200);
+}
+
+TEST(requests, too_many_a_second_are_429_with_the_time_to_wait)
+{
+    static const char *const     settings[] = {"PRT_KEY_RATE=5", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    struct http_answer           answer = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    for (int i = 0; i < 200 && answer.status != 429; i++) {
+        answer = world_get(world, "/v1/traces", DEV_KEY);
+    }
+    CHECK_PROBLEM(&answer, 429, "rate_limited");
+    CHECK_TEXT(http_answer_header(&answer, "retry-after"), "1");
+}
+
+TEST(requests, every_answer_has_a_request_id_the_clients_own_if_it_is_sane)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+
+    if (world == NULL) {
+        return;
+    }
+    answer = world_ask(world, &(struct ask){.method = "GET", .path = "/healthz",
+                                            .more = {{"X-Request-Id", "mine-1.2_3"}},
+                                            .more_count = 1});
+    CHECK_TEXT(http_answer_header(&answer, "x-request-id"), "mine-1.2_3");
+    answer = world_ask(world, &(struct ask){.method = "GET", .path = "/healthz",
+                                            .more = {{"X-Request-Id", "not \"mine\""}},
+                                            .more_count = 1});
+    CHECK_NUMBER(strlen(http_answer_header(&answer, "x-request-id")), 16);
+}
+
+TEST(requests, head_answers_without_a_body_and_a_connection_takes_many)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    const char *heard;
+    int         fd;
+
+    if (world == NULL) {
+        return;
+    }
+    fd = raw_open(world);
+    for (int i = 0; i < 3; i++) {
+        raw_say(fd, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        heard = raw_hear(world, fd, "\"ok\"}");
+        CHECK(strstr(heard, "HTTP/1.1 200 ") == heard);
+    }
+    raw_say(fd, "HEAD /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    heard = raw_hear(world, fd, NULL);
+    CHECK(strstr(heard, "Content-Length: 15") != NULL && strstr(heard, "\"ok\"") == NULL);
+    (void)close(fd);
+}
+
+TEST(requests, nonsense_on_the_wire_does_no_harm)
+{
+    static const char *const nonsense[] = {
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        "GET /healthz HTTP/9.9\r\nHost: h\r\n\r\n",
+        "POST /v1/traces HTTP/1.1\r\nHost: h\r\nContent-Length: -5\r\n\r\n",
+        "POST /v1/traces HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "POST /v1/traces HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST /v1/traces HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer\r\nContent-Length: "
+        "2\r\n\r\n{}",
+        "GET /%%%%%%%% HTTP/1.1\r\nHost: h\r\n\r\n",
+    };
+    /* What breaks off together with its connection is given up as silent. */
+    static const char *const     settings[] = {"PRT_HTTP_IDLE=1s", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(nonsense); i++) {
+        int fd = raw_open(world);
+
+        raw_say(fd, nonsense[i]);
+        (void)close(fd);
+    }
+    CHECK_NUMBER(world_get(world, "/healthz", NULL).status, 200);
+    CHECK(world_metric_becomes(world, "prt_http_connections", 1)); /* the question's own */
+    CHECK(world_metric_becomes(world, "prt_http_requests_open", 1));
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/* Batches of /ingest: each gets its place in the trace of its pull request. */
+#include "questions.h"
+#include "value/json.h"
+#include "world.h"
+
+#define NOTE(ts, text)                                                                             \
+    "{\"ts\":\"2024-05-01T10:00:0" ts "Z\",\"type\":\"annotation\",\"payload\":{\"text\":\"" text  \
+    "\"}}"
+
+static size_t put_batch(struct world *world, const char *name, const char *events)
+{
+    return put_message(
+        world, "t", MESSAGE_BATCH,
+        arena_format(world->arena,
+                     "{\"batch_id\":\"%s\",\"batch\":{\"repo\":{\"name\":\"o/r\",\"branch\":\"main\","
+                     "\"language\":[\"C\"]},\"pr\":{\"pr_id\":\"o/r#7\",\"title\":\"Fix\","
+                     "\"status\":\"open\",\"created_at\":\"2024-05-01T09:00:00Z\","
+                     "\"merged_at\":null},\"developer\":{\"user_id\":\"dev\",\"ide_version\":\"1\","
+                     "\"os\":\"linux\"},\"events\":[%s]}}",
+                     name, events));
+}
+
+static int count_of(struct world *world, size_t index, const char *pointer)
+{
+    const struct value_limits limits = {.bytes = 1 << 20, .depth = 32, .values = 10000};
+    struct value              answer;
+    struct err                err = {0};
+    const struct value       *list;
+
+    CHECK_WORKS(json_read(world->arena, bytes_of(answer_of(world, index)), &limits, &answer, &err));
+    list = value_at(&answer, pointer);
+    return list == NULL ? -1 : (int)list->count;
+}
+
+TEST(batches, open_the_trace_and_get_the_next_seqs)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1", NOTE("1", "one") "," NOTE("2", "two"));
+    put_batch(world, "b2", NOTE("3", "three"));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 2);
+    CHECK_NUMBER(count_of(world, 1, "/accepted_event_ids"), 1);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 3);
+    CHECK_NUMBER(ask(world, NEXT_CHUNK, "t"), 2);
+    CHECK_NUMBER(ask(world, "SELECT last_seq FROM traces WHERE trace_id = $1", "t"), 2);
+    CHECK_NUMBER(ask(world,
+                     "SELECT count(*) FROM traces WHERE trace_id = $1 AND task_id = 'o/r#7'"
+                     " AND participant_id = 'dev' AND open_hash IS NOT NULL",
+                     "t"),
+                 1);
+}
+
+TEST(batches, sent_again_add_nothing_and_one_changed_field_adds_one)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1", NOTE("1", "one") "," NOTE("2", "two"));
+    validated(world);
+    put_batch(world, "b2", NOTE("1", "one") "," NOTE("2", "two"));
+    validated(world);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 0);
+    CHECK_NUMBER(count_of(world, 0, "/duplicate_event_ids"), 2);
+    put_batch(world, "b3", NOTE("1", "one") "," NOTE("2", "2"));
+    put_batch(world, "b4", NOTE("1", "one") "," NOTE("2", "2")); /* in the same transaction */
+    validated(world);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 1);
+    CHECK_NUMBER(count_of(world, 0, "/duplicate_event_ids"), 1);
+    CHECK_NUMBER(count_of(world, 1, "/accepted_event_ids"), 0);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 3);
+    CHECK_NUMBER(ask(world, "SELECT last_seq FROM traces WHERE trace_id = $1", "t"), 2);
+}
+
+TEST(batches, delivered_again_get_the_same_answer)
+{
+    CLEANUP(world) struct world *world = world_new();
+    const char                  *first;
+
+    put_batch(world, "b1", NOTE("1", "one"));
+    validated(world);
+    first = answer_of(world, 0);
+    put_batch(world, "b1", NOTE("1", "one"));
+    validated(world);
+    CHECK_TEXT(answer_of(world, 0), first);
+    CHECK_NUMBER(ask(world, CHUNK_ROWS, "t"), 1);
+    put_batch(world, "b1", NOTE("1", "other"));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 409);
+}
+
+TEST(batches, tell_where_an_event_is_wrong_and_keep_its_neighbours)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1",
+              NOTE("1", "one") ",{\"ts\":\"yesterday\",\"type\":\"edit\",\"payload\":{}},"
+              "{\"ts\":\"2024-05-01T10:00:00\",\"type\":\"command\",\"payload\":{\"command\":7,"
+              "\"exit_code\":0}},"
+              "{\"ts\":\"2024-05-01T10:00:00.5+02:00\",\"type\":\"command\",\"payload\":"
+              "{\"command\":\"make\",\"exit_code\":0,\"stdout_sample\":\"done\",\"shell\":\"sh\"}}");
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 2);
+    CHECK_NUMBER(count_of(world, 0, "/rejected"), 2);
+    CHECK(holds(answer_of(world, 0), "\"pointer\":\"/events/1/ts\""));
+    CHECK(holds(answer_of(world, 0), "\"pointer\":\"/events/2/payload/command\""));
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts WHERE name LIKE '%.stdout'", NULL), 1);
+}
+
+TEST(batches, of_which_nothing_stands_are_refused)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1", NOTE("1", "one"));
+    put_batch(world, "b2",
+              "{\"ts\":\"2024-05-01T10:00:00Z\",\"type\":\"commit\",\"payload\":{\"sha\":\"\"}}");
+    put_batch(world, "b3", NOTE("2", "two"));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 1), 422);
+    CHECK(holds(answer_of(world, 1), "/events/0/payload"));
+    CHECK_NUMBER(http_of(world, 2), 200);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
+}
+
+TEST(batches, stand_as_lines_in_the_traces_bucket)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct bytes                 raw;
+    struct err                   err = {0};
+    struct delivery             *in;
+
+    put_batch(world, "b1", NOTE("1", "one") "," NOTE("2", "two"));
+    validated(world);
+    CHECK_NUMBER((int64_t)letters_to(world, "work", "finalize"), 1);
+    put_message(world, "t", MESSAGE_WORK, "{\"raw\":true}");
+    in = &world->in[0];
+    world->count = 0;
+    CHECK_WORKS(finalize_stage.handle(world->finalizer, in, &world->out, &err));
+    CHECK_WORKS(blob_get(world->farm.blob, world->arena, BUCKET_TRACES, "raw/t.ndjson", 1 << 20,
+                         &raw, &err));
+    CHECK(raw.size > 0 && raw.data[raw.size - 1] == '\n');
+    CHECK(holds(arena_text(world->arena, raw), "\"freeform\":\"two\""));
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+/* Snapshots in, findings out: real archives, a real sandbox, real pytest. */
+#include "lib/test.h"
+
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "value/json.h"
+#include "world.h"
+
+#define WORLD()                                                                                    \
+    struct world *world = world_get();                                                             \
+    if (world == NULL) {                                                                           \
+        return;                                                                                    \
+    }
+
+static void expect_text(const struct value *validation, const char *pointer, const char *want)
+{
+    const struct value *found = value_at(validation, pointer);
+    struct bytes        text = value_text_or(found, "(absent)");
+
+    if (!bytes_is(text, want)) {
+        test_failed(__FILE__, __LINE__, "%s is \"%.*s\", not \"%s\"", pointer, (int)text.size,
+                    (const char *)text.data, want);
+    }
+}
+
+static void expect_whole(const struct value *validation, const char *pointer, int64_t want)
+{
+    int64_t got = value_whole_or(value_at(validation, pointer), -1);
+
+    if (got != want) {
+        test_failed(__FILE__, __LINE__, "%s is %lld, not %lld", pointer, (long long)got,
+                    (long long)want);
+    }
+}
+
+static void expect_status(const struct value *validation, const char *status, const char *reason)
+{
+    expect_text(validation, "/status", status);
+    if (reason != NULL) {
+        expect_text(validation, "/reason", reason);
+    }
+}
+
+/* The log as it was stored. */
+static const char *log_of(struct world *world, const struct value *validation)
+{
+    struct bytes hash = value_text_or(value_at(validation, "/log/sha256"), "");
+    const char  *key = arena_format(world->arena, "sha256/%.2s/%.*s", (const char *)hash.data,
+                                    (int)hash.size, (const char *)hash.data);
+    struct bytes bytes = {NULL, 0};
+    struct err   err = {0};
+
+    CHECK_WORKS(blob_get(world->blob, world->arena, BUCKET_ARTIFACTS, key, 1 << 24, &bytes, &err));
+    return arena_text(world->arena, bytes);
+}
+
+static const struct value *example_read(struct world *world, const char *name)
+{
+    struct value_limits limits = {1 << 20, 32, 10000};
+    struct value       *value = arena_zero(world->arena, 1, sizeof(*value));
+    struct bytes        json;
+    struct err          err = {0};
+    const char *path = arena_format(world->arena, SOURCE_DIR "/examples/%s/expected.json", name);
+
+    CHECK_WORKS(file_read(world->arena, path, 1 << 20, &json, &err));
+    CHECK_WORKS(json_read(world->arena, json, &limits, value, &err));
+    return value;
+}
+
+static void expect_as_example(struct world *world, const char *name)
+{
+    static const char *const parts[] = {
+        "/tests/fail_to_pass", "/tests/pass_to_pass", "/tests/pass_to_fail",
+        "/tests/fail_to_fail", "/num_passed",         "/num_failed",
+        "/num_skipped",        "/num_errors",         "/tests_passed"};
+    const char         *dir = arena_format(world->arena, SOURCE_DIR "/examples/%s", name);
+    const struct value *expected = example_read(world, name);
+    const struct value *validation =
+        world_examine(world, world_snapshot_of(world, arena_format(world->arena, "%s/after", dir)),
+                      world_snapshot_of(world, arena_format(world->arena, "%s/before", dir)));
+    struct err err = {0};
+
+    for (size_t i = 0; validation != NULL && i < COUNT_OF(parts); i++) {
+        CLEANUP(buf) struct buf got = {0};
+        CLEANUP(buf) struct buf want = {0};
+        const struct value     *found = value_at(validation, parts[i]);
+
+        CHECK(found != NULL && value_at(expected, parts[i]) != NULL);
+        if (found != NULL && value_at(expected, parts[i]) != NULL) {
+            CHECK_WORKS(jcs_write(&got, found, &err));
+            CHECK_WORKS(jcs_write(&want, value_at(expected, parts[i]), &err));
+            CHECK_TEXT(buf_text(&got), buf_text(&want));
+        }
+    }
+}
+
+TEST(examine, finds_of_the_examples_what_they_say_of_themselves)
+{
+    WORLD();
+    expect_as_example(world, "one_line_fix");
+    expect_as_example(world, "three_file_fix");
+    expect_as_example(world, "auth_bug_fails");
+}
+
+TEST(examine, runs_one_arm_when_one_snapshot_was_sent)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("test_a.py", "def test_a():\n    print('in the log')\n")),
+        NULL);
+
+    expect_status(validation, "passed", NULL);
+    expect_whole(validation, "/num_passed", 1);
+    expect_text(validation, "/framework", "pytest");
+    CHECK(value_at(validation, "/tests/fail_to_pass")->count == 0);
+    CHECK(value_flag_or(value_at(validation, "/tests_passed"), false));
+    CHECK(strstr(log_of(world, validation), "== after: pytest in ") != NULL);
+    CHECK(strstr(log_of(world, validation), "== ended by itself: exit status 1") != NULL);
+    CHECK(value_at(validation, "/report/sha256") != NULL);
+    CHECK(value_at(validation, "/sandbox/engine") != NULL);
+}
+
+TEST(examine, says_not_run_when_no_snapshot_was_sent)
+{
+    WORLD();
+    const struct value *validation = world_examine(world, NULL, NULL);
+
+    expect_status(validation, "not_run", "no_snapshot");
+    expect_whole(validation, "/num_passed", 0);
+    CHECK(value_at(validation, "/tests_passed")->kind == VALUE_NULL);
+    CHECK(value_at(validation, "/log") == NULL);
+}
+
+TEST(examine, tells_classes_parameters_skips_expected_failures_and_broken_files_apart)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("tests/test_a.py",
+                                    "import pytest\n"
+                                    "class TestB:\n"
+                                    "    @pytest.mark.parametrize('n', [1, 2])\n"
+                                    "    def test_c(self, n): assert n == 1\n"
+                                    "@pytest.mark.skip\n"
+                                    "def test_skip(): pass\n"
+                                    "@pytest.mark.xfail\n"
+                                    "def test_xfail(): assert 0\n"
+                                    "@pytest.fixture\n"
+                                    "def bad(): raise RuntimeError\n"
+                                    "def test_error(bad): pass\n",
+                                    "tests/test_broken.py", "import no_such_module\n")),
+        NULL);
+
+    expect_status(validation, "failed", "tests_failed");
+    expect_whole(validation, "/num_passed", 1);
+    expect_whole(validation, "/num_failed", 1);
+    expect_whole(validation, "/num_skipped", 2);
+    expect_whole(validation, "/num_errors", 2);
+}
+
+TEST(examine, keeps_its_sentinels_whatever_a_project_sets)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("pytest.ini",
+                                    "[pytest]\naddopts = -x -k check -m unit --strict-markers\n"
+                                    "python_files = check_*.py\npython_functions = check_*\n"
+                                    "testpaths = spec\nmarkers = unit\n",
+                                    "spec/check_a.py",
+                                    "import pytest\n@pytest.mark.unit\ndef check_a(): pass\n",
+                                    "other/check_b.py", "def check_b(): assert 0\n")),
+        NULL);
+
+    expect_status(validation, "passed", NULL);
+    expect_whole(validation, "/num_passed", 1);
+}
+
+TEST(examine, runs_without_the_addopts_that_need_plugins)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("setup.cfg", "[tool:pytest]\naddopts = --cov=pkg -n 4\n",
+                                    "test_a.py", "def test_a(): pass\n")),
+        NULL);
+
+    expect_status(validation, "passed", NULL);
+    CHECK(strstr(log_of(world, validation), "without the workspace's own addopts") != NULL);
+}
+
+TEST(examine, fails_a_workspace_without_tests)
+{
+    WORLD();
+    expect_status(world_examine(world, world_snapshot(world, FILES("a.py", "x = 1\n")), NULL),
+                  "failed", "no_tests");
+}
+
+TEST(examine, enters_the_one_directory_that_holds_the_project)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("pkg-1.0/README.md", "x", "pkg-1.0/pkg/__init__.py",
+                                    "one = 1\n", "pkg-1.0/tests/test_a.py",
+                                    "import pkg\ndef test_a(): assert pkg.one == 1\n")),
+        NULL);
+
+    expect_status(validation, "passed", NULL);
+}
+
+TEST(examine, refuses_hostile_archives_by_name_and_still_ends)
+{
+    WORLD();
+    const struct value *validation =
+        world_examine(world, world_snapshot_bytes(world, BYTES("not an archive at all")), NULL);
+
+    expect_status(validation, "infra_error", "not_an_archive");
+    CHECK(value_at(validation, "/tests_passed")->kind == VALUE_NULL);
+    expect_whole(validation, "/num_passed", 0);
+}
+
+struct cheat {
+    const char *what, *status;
+    const char *file, *text;
+};
+
+/* None of these may pass. */
+static const struct cheat cheats[] = {
+    {"os._exit(0) in a fixture", "tampered", "conftest.py",
+     "import os, pytest\n@pytest.fixture(autouse=True)\ndef out(): os._exit(0)\n"},
+    {"os._exit(1) in a fixture", "tampered", "conftest.py",
+     "import os, pytest\n@pytest.fixture(autouse=True)\ndef out(): os._exit(1)\n"},
+    {"an empty report written at exit", "tampered", "conftest.py",
+     "import atexit, glob, sys\n"
+     "def lie():\n"
+     "    for at in glob.glob('/tmp/report-*.xml'):\n"
+     "        open(at, 'w').write('<testsuites><testsuite><testcase classname=\"test_a\" "
+     "name=\"test_a\"/></testsuite></testsuites>')\n"
+     "atexit.register(lie)\n"},
+    {"exit status 0", "tampered", "conftest.py",
+     "def pytest_sessionfinish(session): session.exitstatus = 0\n"},
+    {"every outcome turned into passed", "tampered", "conftest.py",
+     "import pytest\n@pytest.hookimpl(hookwrapper=True)\n"
+     "def pytest_runtest_makereport(item, call):\n"
+     "    got = yield\n    got.get_result().outcome = 'passed'\n"},
+    {"a pytest.py of its own", "failed", "pytest.py", "import os\nos._exit(0)\n"},
+    {"a sitecustomize of its own", "failed", "sitecustomize.py", "import os\nos._exit(0)\n"},
+    {"the runner killed", "failed", "conftest.py",
+     "import os, signal\ndef pytest_runtest_setup(): os.kill(os.getpid(), signal.SIGKILL)\n"},
+    {"sys.exit while collecting", "tampered", "conftest.py", "import sys\nsys.exit(0)\n"},
+    {"sentinels left out", "tampered", "conftest.py",
+     "def pytest_collection_modifyitems(items):\n"
+     "    pass\n"
+     "def pytest_runtestloop(session):\n"
+     "    session.items[:] = [i for i in session.items if 'Sentinel' not in i.nodeid]\n"},
+};
+
+TEST(examine, passes_no_cheat)
+{
+    WORLD();
+    for (size_t i = 0; i < COUNT_OF(cheats); i++) {
+        const struct value *validation =
+            world_examine(world,
+                          world_snapshot(world, FILES("test_a.py", "def test_a(): assert 0\n",
+                                                      cheats[i].file, cheats[i].text)),
+                          NULL);
+        struct bytes status = value_text_or(value_at(validation, "/status"), "");
+
+        if (!bytes_is(status, cheats[i].status)) {
+            test_failed(__FILE__, __LINE__, "%s: %.*s, not %s; the log says:\n%s", cheats[i].what,
+                        (int)status.size, (const char *)status.data, cheats[i].status,
+                        log_of(world, validation));
+        }
+    }
+}
+
+TEST(examine, names_the_limit_that_ended_a_run)
+{
+    WORLD();
+    world->examiner.limits.wall_ms = 3000;
+    expect_status(
+        world_examine(world,
+                      world_snapshot(world, FILES("test_a.py", "import time\ndef test_a(): "
+                                                               "time.sleep(600)\n")),
+                      NULL),
+        "timeout", NULL);
+    world->examiner.limits.wall_ms = 60000;
+    expect_status(
+        world_examine(
+            world,
+            world_snapshot(world, FILES("test_a.py", "def test_a(): x = b'x' * (1 << 30)\n")),
+            NULL),
+        "oom", NULL);
+}
+
+TEST(examine, builds_no_layer_for_requirements_that_are_none)
+{
+    WORLD();
+    expect_status(world_examine(world,
+                                world_snapshot(world, FILES("requirements.txt",
+                                                            "# nothing\n-e .\n"
+                                                            "-i http://127.0.0.1:1/simple\n",
+                                                            "test_a.py", "def test_a(): pass\n")),
+                                NULL),
+                  "passed", NULL);
+}
+
+TEST(examine, tells_dependencies_that_cannot_be_had_as_infra_error)
+{
+    WORLD();
+    const char         *index = world->config.qa_package_index;
+    const struct value *validation;
+
+    /* Nobody listens there. */
+    world->config.qa_package_index = "http://127.0.0.1:1/simple";
+    validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("requirements.txt", "prt-no-such-package==1.0\n",
+                                                  "test_a.py", "def test_a(): pass\n")),
+                      NULL);
+    world->config.qa_package_index = index;
+    expect_status(validation, "infra_error", "image_failed");
+    CHECK(value_at(validation, "/tests_passed")->kind == VALUE_NULL);
+    CHECK(strstr(log_of(world, validation), "prt-no-such-package") != NULL);
+}

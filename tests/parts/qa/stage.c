@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+/* The qa stage on a real database, a real object store and a real sandbox. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "lib/postgres.h"
+#include "lib/test.h"
+#include "store/qa_store.h"
+#include "value/json.h"
+#include "value/msgpack.h"
+#include "workers/stage.h"
+#include "world.h"
+
+/* -------- an outbox to look into, in place of the loop's -------- */
+
+struct letter {
+    const char *family, *stage, *id;
+};
+
+struct outbox {
+    struct arena *arena;
+    struct letter letters[8];
+    size_t        count;
+};
+
+void outbox_put(struct outbox *out, const struct delivery *in, const char *family,
+                const char *stage, const char *id, struct bytes body, bool pass_reply)
+{
+    (void)in;
+    (void)body;
+    (void)pass_reply;
+    if (out->count < COUNT_OF(out->letters)) {
+        out->letters[out->count++] =
+            (struct letter){family, stage, arena_text(out->arena, bytes_of(id))};
+    }
+}
+
+static bool lease_lost;
+
+int delivery_extend(struct delivery *in, struct err *err)
+{
+    (void)in;
+    return lease_lost ? err_set(err, ERR_LEASE_LOST, "somebody else has it") : 0;
+}
+
+/* -------- a farm of one trace -------- */
+
+static const struct statement add_trace = {"add_trace",
+                                           "INSERT INTO traces (trace_id, tenant, status, "
+                                           "opened_us) VALUES ('trace-1', 'acme', 'finalized', 1)"
+                                           " RETURNING trace_no",
+                                           0};
+static const struct statement results = {
+    "results", "SELECT version, status, tests_passed, validation FROM qa_results ORDER BY version",
+    0};
+static const struct statement newest = {"newest", "SELECT qa_status, tests_passed FROM traces", 0};
+static const struct statement artifacts = {"artifacts", "SELECT name FROM artifacts ORDER BY name",
+                                           0};
+static const struct statement erase = {"erase", "UPDATE traces SET status = 'erased'", 0};
+
+struct bench {
+    struct arena *arena;
+    struct world *world;
+    struct farm   farm;
+    void         *qa;
+    int64_t       trace_no;
+    struct outbox out;
+};
+
+static void bench_done(struct bench *bench)
+{
+    qa_stage.close(bench->qa);
+    store_close(bench->farm.store);
+    arena_free(bench->arena);
+    mem_free(bench);
+}
+DEFINE_CLEANUP(bench, struct bench *, bench_done)
+
+static struct bench *bench_new(struct world *world)
+{
+    struct bench              *bench = mem_zero(1, sizeof(*bench));
+    const char                *url = postgres_database();
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct err                 err = {0};
+    int                        applied;
+
+    CHECK(url != NULL);
+    if (url == NULL) {
+        exit(1);
+    }
+    bench->arena = arena_new();
+    bench->world = world;
+    bench->out.arena = bench->arena;
+    bench->farm.config = &world->config;
+    bench->farm.blob = world->blob;
+    CHECK_WORKS(store_open(&bench->farm.store, url, "test", &err));
+    CHECK_WORKS(store_migrate(bench->farm.store, &applied, &err));
+    CHECK_WORKS(store_run(bench->farm.store, &add_trace, NULL, &rows, &err));
+    bench->trace_no = rows_whole(rows, 0, 0);
+    CHECK_WORKS(qa_stage.open(&bench->farm, &bench->qa, &err));
+    return bench;
+}
+
+static void snapshot_add(struct bench *bench, const char *name, const struct snapshot *snapshot)
+{
+    struct artifact_record row = {.trace_no = bench->trace_no,
+                                  .name = bytes_of(name),
+                                  .size_bytes = snapshot->size_bytes,
+                                  .object_key = bytes_of(snapshot->key),
+                                  .created_us = 1};
+    struct err             err = {0};
+
+    memcpy(row.sha256, snapshot->sha256, sizeof(row.sha256));
+    CHECK_WORKS(artifacts_save(bench->farm.store, bench->arena, &row, 1, &err));
+}
+
+static int deliver(struct bench *bench, bool last_try, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      body = {0};
+    struct value                 map = value_map();
+    struct delivery              in = {.arena = arena,
+                                       .to = {"work", "qa", "acme", "trace-1", NULL},
+                                       .seq = 5,
+                                       .tries = 1,
+                                       .last_try = last_try};
+
+    msgpack_write(&body, &map);
+    in.message = (struct message){.kind = MESSAGE_WORK, .at_us = 77, .body = buf_bytes(&body)};
+    bench->out.count = 0;
+    return qa_stage.handle(bench->qa, &in, &bench->out, err);
+}
+
+static size_t results_count(struct bench *bench, const char *status)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    CLEANUP(rows) struct rows *trace = NULL;
+    struct err                 err = {0};
+
+    CHECK_WORKS(store_run(bench->farm.store, &results, NULL, &rows, &err));
+    if (rows_count(rows) > 0) {
+        CHECK_TEXT(rows_text(rows, rows_count(rows) - 1, 1), status);
+        CHECK_WORKS(store_run(bench->farm.store, &newest, NULL, &trace, &err));
+        CHECK_TEXT(rows_text(trace, 0, 0), status);
+    }
+    return rows_count(rows);
+}
+
+#define BENCH()                                                                                    \
+    struct world *world = world_get();                                                             \
+    if (world == NULL) {                                                                           \
+        return;                                                                                    \
+    }                                                                                              \
+    CLEANUP(bench) struct bench *bench = bench_new(world);                                         \
+    struct err                   err = {0}
+
+static const struct snapshot *good(struct world *world)
+{
+    return world_snapshot(world, FILES("test_a.py", "def test_a(): pass\n"));
+}
+
+TEST(stage, adds_one_row_a_job_and_leaves_the_same_word_every_time)
+{
+    BENCH();
+    CLEANUP(rows) struct rows *rows = NULL;
+
+    snapshot_add(bench, "final_workspace_snapshot", good(world));
+    for (int i = 0; i < 2; i++) {
+        CHECK_WORKS(deliver(bench, false, &err));
+        CHECK_NUMBER(bench->out.count, 2);
+        CHECK_TEXT(bench->out.letters[0].family, "work");
+        CHECK_TEXT(bench->out.letters[0].stage, "judge");
+        CHECK_TEXT(bench->out.letters[0].id, "qa-5-77.judge");
+        CHECK_TEXT(bench->out.letters[1].family, "result");
+        CHECK_TEXT(bench->out.letters[1].id, "qa-5-77.result");
+        CHECK_NUMBER(results_count(bench, "passed"), 1);
+    }
+    CHECK_WORKS(store_run(bench->farm.store, &artifacts, NULL, &rows, &err));
+    CHECK_NUMBER(rows_count(rows), 3);
+    CHECK_TEXT(rows_text(rows, 1, 0), "qa-5-77.log");
+    CHECK_TEXT(rows_text(rows, 2, 0), "qa-5-77.report");
+}
+
+TEST(stage, ends_a_trace_without_any_snapshot)
+{
+    BENCH();
+    CHECK_WORKS(deliver(bench, false, &err));
+    CHECK_NUMBER(results_count(bench, "not_run"), 1);
+    CHECK_NUMBER(bench->out.count, 2);
+}
+
+TEST(stage, ends_a_trace_with_a_hostile_archive_at_once)
+{
+    BENCH();
+    snapshot_add(bench, "final_workspace_snapshot",
+                 world_snapshot_bytes(world, BYTES("no archive")));
+    CHECK_WORKS(deliver(bench, false, &err));
+    CHECK_NUMBER(results_count(bench, "infra_error"), 1);
+    CHECK_NUMBER(bench->out.count, 2);
+}
+
+TEST(stage, tries_again_before_it_calls_a_missing_snapshot_an_infra_error)
+{
+    BENCH();
+    struct snapshot gone = *good(world);
+
+    gone.key = "sha256/00/gone";
+    snapshot_add(bench, "final_workspace_snapshot", &gone);
+    CHECK_FAILS(deliver(bench, false, &err), ERR_BLOB_MISSING);
+    CHECK_NUMBER(results_count(bench, ""), 0);
+    CHECK_WORKS(deliver(bench, true, &err));
+    CHECK_NUMBER(results_count(bench, "infra_error"), 1);
+}
+
+TEST(stage, knows_a_snapshot_that_is_not_what_was_uploaded)
+{
+    BENCH();
+    struct snapshot changed = *good(world);
+
+    changed.sha256[0] ^= 1;
+    snapshot_add(bench, "final_workspace_snapshot", &changed);
+    CHECK_FAILS(deliver(bench, false, &err), ERR_BLOB_CORRUPT);
+}
+
+TEST(stage, stops_a_run_whose_lease_is_lost)
+{
+    BENCH();
+    snapshot_add(
+        bench, "final_workspace_snapshot",
+        world_snapshot(world, FILES("test_a.py", "import time\ndef test_a(): time.sleep(600)\n")));
+    lease_lost = true;
+    CHECK_FAILS(deliver(bench, true, &err), ERR_LEASE_LOST);
+    lease_lost = false;
+    CHECK_NUMBER(results_count(bench, ""), 0);
+}
+
+TEST(stage, gives_back_the_row_of_whoever_finished_first)
+{
+    BENCH();
+    struct qa_row  row = {.job_id = "qa-5-77",
+                          .created_us = 1,
+                          .status = "failed",
+                          .said = true,
+                          .validation = BYTES("{}")};
+    struct qa_done done;
+
+    CHECK_WORKS(qa_store_put(bench->farm.store, bench->arena, bench->trace_no, &row, &done, &err));
+    CHECK_NUMBER(done.version, 1);
+    row.status = "passed";
+    CHECK_WORKS(qa_store_put(bench->farm.store, bench->arena, bench->trace_no, &row, &done, &err));
+    CHECK_TEXT(done.status, "failed");
+    row.job_id = "another";
+    CHECK_WORKS(qa_store_put(bench->farm.store, bench->arena, bench->trace_no, &row, &done, &err));
+    CHECK_NUMBER(done.version, 2);
+    CHECK_NUMBER(results_count(bench, "passed"), 2);
+}
+
+TEST(stage, does_not_run_the_tests_of_an_erased_trace)
+{
+    BENCH();
+    CHECK_WORKS(store_run(bench->farm.store, &erase, NULL, NULL, &err));
+    CHECK_FAILS(deliver(bench, true, &err), ERR_TRACE_ERASED);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "world.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "crypto/crypto.h"
+#include "lib/test.h"
+#include "pack/pack.h"
+
+static struct world world;
+
+static void world_close(void)
+{
+    struct err err = {0};
+
+    examiner_close(&world.examiner);
+    blob_store_close(world.blob);
+    if (dir_remove(world.dir, &err) < 0) {
+        printf("%s is left: %s\n", world.dir, err.story);
+    }
+    arena_free(world.arena);
+}
+
+static const char *base_path(struct err *err)
+{
+    const char *const  argv[] = {SOURCE_DIR "/deploy/images/make-base", NULL};
+    struct keep        path = {.most = 4096};
+    struct process     make = {.argv = argv, .out = {keep_take, &path}, .wall_ms = 900000};
+    struct process_end end;
+    const char        *text = "";
+
+    printf("(making the base root file system, if it is not there yet)\n");
+    if (process_run(&make, &end, err) == 0 && end.exit_status == 0 && path.buf.size > 1) {
+        path.buf.size--; /* the newline */
+        text = arena_text(world.arena, buf_bytes(&path.buf));
+    }
+    buf_done(&path.buf);
+    return text;
+}
+
+static int world_open(struct err *err)
+{
+    struct blob_settings settings = {.prefix = "test"};
+
+    TRY(crypto_setup(err));
+    world.arena = arena_new();
+    (void)snprintf(world.dir, sizeof(world.dir), "/tmp/prt-qa-XXXXXX");
+    if (mkdtemp(world.dir) == NULL) {
+        return err_errno(err, "making %s", world.dir);
+    }
+    (void)atexit(world_close);
+    settings.url = arena_format(world.arena, "file://%s/blobs", world.dir);
+    TRY(blob_store_open(&world.blob, &settings, err));
+    TRY(config_load(&world.config, err));
+    world.config.qa_dir = arena_format(world.arena, "%s/qa", world.dir);
+    world.config.qa_base_rootfs = base_path(err);
+    world.config.qa_memory = 256 << 20;
+    world.config.qa_workspace = 128 << 20;
+    world.config.qa_time = 60000;
+    return examiner_open(&world.examiner, world.arena, &world.config, world.blob, err);
+}
+
+struct world *world_get(void)
+{
+    static bool       tried;
+    static struct err err;
+
+    if (!tried) {
+        tried = true;
+        (void)(world_open(&err) < 0);
+    }
+    if (err.code != ERR_NONE) {
+        if (geteuid() == 0) {
+            test_failed(__FILE__, __LINE__, "no sandbox: %s", err.story);
+        } else {
+            test_skip(err.story);
+        }
+        return NULL;
+    }
+    return &world;
+}
+
+const struct snapshot *world_snapshot_bytes(struct world *here, struct bytes bytes)
+{
+    struct snapshot *snapshot = arena_zero(here->arena, 1, sizeof(*snapshot));
+    char             hex[HASH_HEX];
+    struct err       err = {0};
+
+    sha256_of(bytes, snapshot->sha256);
+    sha256_hex(bytes, hex);
+    snapshot->key = arena_format(here->arena, "sha256/%.2s/%s", hex, hex);
+    snapshot->size_bytes = (int64_t)bytes.size;
+    CHECK_WORKS(
+        blob_put(here->blob, BUCKET_ARTIFACTS, snapshot->key, bytes, "application/gzip", &err));
+    return snapshot;
+}
+
+const struct snapshot *world_snapshot_of(struct world *here, const char *dir)
+{
+    CLEANUP(buf) struct buf packed = {0};
+    struct err              err = {0};
+    CLEANUP(fd) int         fd = fd_temporary("/tmp", &err);
+    uint8_t                 some[4096];
+    size_t                  got;
+
+    CHECK(fd >= 0);
+    CHECK_WORKS(pack_directory(dir, fd, &err));
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    do {
+        CHECK_WORKS(fd_read_all(fd, some, sizeof(some), &got, &err));
+        buf_put(&packed, (struct bytes){some, got});
+    } while (got == sizeof(some));
+    return world_snapshot_bytes(here, buf_bytes(&packed));
+}
+
+const struct snapshot *world_snapshot(struct world *here, const char *const *files)
+{
+    char                   dir[64] = "/tmp/prt-tree-XXXXXX";
+    const struct snapshot *snapshot;
+    struct err             err = {0};
+
+    CHECK(mkdtemp(dir) != NULL);
+    for (; files[0] != NULL; files += 2) {
+        const char *path = arena_format(here->arena, "%s/%s", dir, files[0]);
+        const char *slash = strrchr(path, '/');
+
+        CHECK_WORKS(
+            dir_make(arena_format(here->arena, "%.*s", (int)(slash - path), path), 0755, &err));
+        CHECK_WORKS(file_replace(path, bytes_of(files[1]), 0644, &err));
+    }
+    snapshot = world_snapshot_of(here, dir);
+    CHECK_WORKS(dir_remove(dir, &err));
+    return snapshot;
+}
+
+const struct value *world_examine(struct world *here, const struct snapshot *after,
+                                  const struct snapshot *before)
+{
+    struct finding *finding = arena_zero(here->arena, 1, sizeof(*finding));
+    struct question question = {.after = after, .before = before, .last_try = true};
+    struct heart    heart = {0};
+    struct err      err = {0};
+
+    if (examine(&here->examiner, here->arena, &question, &heart, finding, &err) < 0) {
+        test_failed(__FILE__, __LINE__, "examining failed: %s: %s", err_name(err.code), err.story);
+        return NULL;
+    }
+    return &finding->validation;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * world.h - an examiner with a real sandbox and a real object store in a directory; opened once.
+ */
+#ifndef PRT_TESTS_QA_WORLD_H
+#define PRT_TESTS_QA_WORLD_H
+
+#include "workers/qa/examine.h"
+
+struct world {
+    struct arena      *arena;
+    struct config      config;
+    struct blob_store *blob;
+    struct examiner    examiner;
+    char               dir[64];
+};
+
+/* NULL, and the test has failed, when there is none: as root there must be. */
+struct world *world_get(void);
+
+/* A directory of the tree, packed and stored. */
+const struct snapshot *world_snapshot_of(struct world *world, const char *dir);
+
+/* One with these files: name, text, name, text, NULL. */
+const struct snapshot *world_snapshot(struct world *world, const char *const *files);
+#define FILES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* These bytes as they are. */
+const struct snapshot *world_snapshot_bytes(struct world *world, struct bytes bytes);
+
+/* Examines; the finding's validation, or NULL when the test has failed. */
+const struct value *world_examine(struct world *world, const struct snapshot *after,
+                                  const struct snapshot *before);
+
+#endif

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "world.h"
+
+/* Six chunks of ten events each, complete, and taken: two batches. */
+static struct world *world_with_a_trace(void)
+{
+    struct world *world = world_new();
+
+    if (world != NULL) {
+        (void)put_open(world);
+        for (int i = 0; i < 6; i++) {
+            (void)put_chunk(world, i, 10 * i, 10);
+        }
+        (void)put_complete(world, 6);
+        CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+        CHECK_NUMBER(ask(world, "SELECT num_events FROM traces WHERE trace_no = $1::bigint"), 60);
+    }
+    return world;
+}
+
+#define WORLD(make)                                                                                \
+    CLEANUP(world) struct world *world = make();                                                   \
+    if (world == NULL) {                                                                           \
+        return;                                                                                    \
+    }
+
+TEST(replay, changes_nothing_that_is_right)
+{
+    WORLD(world_with_a_trace);
+    const char *before = derived(world);
+
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    CHECK_TEXT(rebuild_end_name(replay_dry(world)), "right");
+    CHECK_TEXT(story(), "");
+    CHECK_NUMBER(refused(), 0);
+    CHECK_TEXT(derived(world), before);
+}
+
+TEST(replay, builds_anew_what_is_lost_as_it_was)
+{
+    static const char *const damage[] = {
+        "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq > 20",
+        "UPDATE trace_events SET line_offset = line_offset + 1 WHERE trace_no = $1::bigint",
+        "DELETE FROM trace_chunks WHERE trace_no = $1::bigint",
+        "DELETE FROM trace_chunks WHERE trace_no = $1::bigint AND chunk_seq = 5",
+        "DELETE FROM trace_heads WHERE trace_no = $1::bigint",
+        "DELETE FROM segments WHERE segment_no IN (SELECT segment_no FROM trace_chunks"
+        " WHERE trace_no = $1::bigint)",
+        "UPDATE trace_chunks SET seg_offset = seg_offset + 7 WHERE trace_no = $1::bigint",
+    };
+    WORLD(world_with_a_trace);
+    const char *before = derived(world);
+
+    for (size_t i = 0; i < COUNT_OF(damage); i++) {
+        run(world, damage[i]);
+        CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+        CHECK_TEXT(derived(world), before);
+        CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    }
+    lose_segment(world);
+    CHECK_TEXT(rebuild_end_name(replay_dry(world)), "rebuilt");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK(strstr(story(), "no such object") != NULL);
+    CHECK_TEXT(derived(world), before);
+}
+
+TEST(replay, leaves_a_finalized_trace_finalized)
+{
+    WORLD(world_with_a_trace);
+    int64_t work = in_stream(world, "PRT_WORK");
+
+    run(world,
+        "UPDATE traces SET status = 'finalized', document_key = 'k' WHERE trace_no = $1::bigint");
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM traces WHERE trace_no = $1::bigint"
+                            " AND status = 'finalized' AND document_key = 'k' AND num_events = 60"),
+                 1);
+    CHECK_NUMBER(in_stream(world, "PRT_WORK"), work);
+}
+
+TEST(replay, takes_what_came_after_the_rows_were_saved)
+{
+    WORLD(world_new);
+    const char *before;
+
+    (void)put_open(world);
+    (void)put_chunk(world, 0, 0, 5);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    (void)put_chunk(world, 2, 10, 5);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added"); /* pending */
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    CHECK_TEXT(derived(world), before);
+    run(world, "DELETE FROM trace_chunks WHERE trace_no = $1::bigint AND status = 'pending'");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_TEXT(derived(world), before);
+    (void)put_chunk(world, 1, 5, 5);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    CHECK_NUMBER(ask(world, "SELECT num_events FROM traces WHERE trace_no = $1::bigint"), 15);
+}
+
+TEST(replay, keeps_out_what_came_too_late_the_first_time)
+{
+    WORLD(world_new);
+    const char *before;
+    uint64_t    late;
+
+    (void)put_open(world);
+    (void)put_chunk(world, 0, 0, 5);
+    (void)put_complete(world, 2);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    /* The second chunk did not come in time, and the trace was closed without it. */
+    run(world,
+        "UPDATE traces SET status = 'finalized', document_key = 'k' WHERE trace_no = $1::bigint");
+    late = put_chunk(world, 1, 5, 5);
+    bury(world, late, ERR_TRACE_CLOSED);
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    CHECK_NUMBER(refused(), 1);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_TEXT(derived(world), before);
+}
+
+TEST(replay, changes_nothing_where_the_stream_no_longer_has_it_all)
+{
+    WORLD(world_with_a_trace);
+    struct err  err = {0};
+    const char *before;
+
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq = 59");
+    before = derived(world);
+    CHECK_WORKS(stream_purge(world->farm.stream, "PRT_INGEST",
+                             arena_format(world->arena, "prt.ingest.acme.%s.open", world->trace),
+                             &err));
+    (void)put_open(world); /* another time: another trace, for all that can be told */
+    CHECK_WORKS(stream_purge(world->farm.stream, "PRT_INGEST",
+                             arena_format(world->arena, "prt.ingest.acme.%s.chunk", world->trace),
+                             &err));
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK(strstr(story(), "0 events, and it had 60") != NULL);
+    CHECK_TEXT(derived(world), before);
+}
+
+TEST(replay, changes_nothing_when_the_chain_comes_out_otherwise)
+{
+    WORLD(world_with_a_trace);
+    const char *before;
+
+    rebuilder_free(TAKE(world->rebuilder));
+    memset(world->farm.chain_key, 8, KEY_BYTES);
+    world->rebuilder = rebuilder_new(&world->farm, "run-2");
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK(strstr(story(), "another chain") != NULL);
+    CHECK_TEXT(derived(world), before);
+}
+
+TEST(replay, of_a_refused_chunk_refuses_it_again_and_buries_nothing)
+{
+    WORLD(world_new);
+    int64_t     dead = in_stream(world, "PRT_DEAD");
+    const char *before;
+
+    (void)put_open(world);
+    (void)put_message(world, MESSAGE_CHUNK,
+                      "{\"chunk_id\":\"c0\",\"chunk_seq\":0,\"events\":[{\"id\":\"e\",\"seq\":0,"
+                      "\"type\":\"?\"}]}");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    CHECK_NUMBER(refused(), 1);
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    CHECK_TEXT(derived(world), before);
+    (void)put_chunk(world, 0, 0, 3); /* the corrected one takes its place, then and in a replay */
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    run(world, "DELETE FROM trace_chunks WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_TEXT(derived(world), before);
+    CHECK_NUMBER(in_stream(world, "PRT_DEAD"), dead);
+}
+
+TEST(replay, dry_touches_nothing)
+{
+    WORLD(world_with_a_trace);
+    int64_t            work = in_stream(world, "PRT_WORK");
+    const char        *before;
+    struct err         err = {0};
+    size_t             objects = 0;
+    size_t             after = 0;
+    struct blob_entry *entries;
+
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq < 3");
+    before = derived(world);
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "", "", 1000, &entries,
+                          &objects, &err));
+    CHECK_TEXT(rebuild_end_name(replay_dry(world)), "rebuilt");
+    CHECK_TEXT(derived(world), before);
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "", "", 1000, &entries,
+                          &after, &err));
+    CHECK_NUMBER(after, objects);
+    CHECK_NUMBER(in_stream(world, "PRT_WORK"), work);
+}
+
+TEST(replay, that_comes_to_nothing_leaves_no_object_behind)
+{
+    WORLD(world_with_a_trace);
+    struct err         err = {0};
+    size_t             objects = 0;
+    size_t             after = 0;
+    struct blob_entry *entries;
+
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "", "", 1000, &entries,
+                          &objects, &err));
+    CHECK(objects > 0);
+    rebuilder_free(TAKE(world->rebuilder));
+    memset(world->farm.chain_key, 8, KEY_BYTES);
+    world->rebuilder = rebuilder_new(&world->farm, "run-2");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "", "", 1000, &entries,
+                          &after, &err));
+    CHECK_NUMBER(after, objects);
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+/* What runs in a sandbox cannot reach out of it, and cannot use more than it was given. */
+#include "lib/test.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "workers/qa/sandbox/job.h"
+#include "world.h"
+
+/* Each test runs once per engine; an engine that does not work here says why. */
+#define EACH_ENGINE(name)                                                                          \
+    static void name##_in(struct world *world);                                                    \
+    TEST(runc, name)                                                                               \
+    {                                                                                              \
+        const char   *why;                                                                         \
+        struct world *world = world_of("runc", &why);                                              \
+        if (world == NULL) {                                                                       \
+            SKIP(why);                                                                             \
+        }                                                                                          \
+        name##_in(world);                                                                          \
+    }                                                                                              \
+    TEST(podman, name)                                                                             \
+    {                                                                                              \
+        const char   *why;                                                                         \
+        struct world *world = world_of("podman", &why);                                            \
+        if (world == NULL) {                                                                       \
+            SKIP(why);                                                                             \
+        }                                                                                          \
+        name##_in(world);                                                                          \
+    }                                                                                              \
+    TEST(docker, name)                                                                             \
+    {                                                                                              \
+        const char   *why;                                                                         \
+        struct world *world = world_of("docker", &why);                                            \
+        if (world == NULL) {                                                                       \
+            SKIP(why);                                                                             \
+        }                                                                                          \
+        name##_in(world);                                                                          \
+    }                                                                                              \
+    static void name##_in(struct world *world)
+
+static void told(const struct ran *ran)
+{
+    if (ran->worked < 0) {
+        test_failed(__FILE__, __LINE__, "the sandbox failed: %s: %s", err_name(ran->err.code),
+                    ran->err.story);
+    }
+}
+
+EACH_ENGINE(gives_back_the_exit_status_and_keeps_result_and_log_apart)
+{
+    struct ran ran = world_run(world, NULL, "echo to the result; echo to the log >&2; exit 7");
+
+    told(&ran);
+    CHECK(ran.end.outcome == SANDBOX_EXITED);
+    CHECK_NUMBER(ran.end.exit_status, 7);
+    CHECK_TEXT(ran.result, "to the result\n");
+    CHECK_TEXT(ran.log, "to the log\n");
+}
+
+EACH_ENGINE(has_no_network_but_its_own_loopback)
+{
+    struct ran ran =
+        world_run(world, NULL,
+                  "exec python3 - <<'END'\n"
+                  "import socket\n"
+                  "for at in (('10.255.255.53', 53), ('1.1.1.1', 53), ('8.8.8.8', 443)):\n"
+                  "    try:\n"
+                  "        socket.create_connection(at, 2); print('reached', at)\n"
+                  "    except OSError: pass\n"
+                  "server = socket.create_server(('127.0.0.1', 0))\n"
+                  "socket.create_connection(server.getsockname(), 2)\n"
+                  "print(sorted(name for _, name in socket.if_nameindex()))\n"
+                  "END\n");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "['lo']\n");
+}
+
+EACH_ENGINE(runs_as_nobody_in_particular_without_any_capability)
+{
+    struct ran ran = world_run(world, NULL,
+                               "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "
+                               "/proc/self/status | tr -s '\\t\\n' '  '");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "64537\nCapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 "
+                           "Seccomp: 2 ");
+}
+
+EACH_ENGINE(cannot_write_outside_its_workspace_and_tmp)
+{
+    struct ran ran =
+        world_run(world, NULL,
+                  "for at in / /etc /usr/lib /usr/local /prt /prt/in /var /home /proc/sys "
+                  "/dev; do\n"
+                  "  (: >$at/written) 2>/dev/null && echo written $at; done\n"
+                  "(echo 1 >/proc/sys/kernel/sysrq) 2>/dev/null && echo sysrq\n"
+                  "(echo b >/proc/sysrq-trigger) 2>/dev/null && cat /proc/sysrq-trigger\n"
+                  ": >/workspace/a && : >/tmp/a && echo fine");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "fine\n");
+}
+
+EACH_ENGINE(cannot_mount_trace_or_make_namespaces)
+{
+    struct ran ran =
+        world_run(world, NULL,
+                  "exec python3 - <<'END'\n"
+                  "import ctypes, os\n"
+                  "libc = ctypes.CDLL(None, use_errno=True)\n"
+                  "def ask(name, *args):\n"
+                  "    if libc.syscall(*args) >= 0: print('allowed', name)\n"
+                  "ask('mount', 165, b'none', b'/tmp', b'tmpfs', 0, 0)\n"
+                  "ask('unshare user', 272, 0x10000000)\n"
+                  "ask('ptrace', 101, 0, 0, 0, 0)\n"
+                  "ask('bpf', 321, 0, 0, 0)\n"
+                  "ask('keyctl', 250, 0, -3, 1)\n"
+                  "ask('io_uring_setup', 425, 1, ctypes.create_string_buffer(120))\n"
+                  "ask('userfaultfd', 323, 0)\n"
+                  "ask('perf_event_open', 298, ctypes.create_string_buffer(120), 0, -1, -1, 0)\n"
+                  "ask('packet socket', 41, 17, 3, 0)\n"
+                  "ask('clone into a user namespace', 56, 0x10000011, 0, 0, 0, 0)\n"
+                  "print('asked')\n"
+                  "END\n");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "asked\n");
+}
+
+EACH_ENGINE(sees_no_process_but_its_own)
+{
+    struct ran ran =
+        world_run(world, NULL, "ls -d /proc/[0-9]* | wc -l; kill -9 1; kill -9 -1; echo on");
+
+    told(&ran);
+    CHECK(atoi(ran.result) > 0 && atoi(ran.result) < 12);
+    CHECK(ran.end.outcome == SANDBOX_EXITED);
+}
+
+EACH_ENGINE(stops_a_fork_bomb_at_the_pids_limit)
+{
+    struct ran ran = world_run(world, NULL,
+                               "exec python3 - <<'END'\n"
+                               "import os, time, sys\n"
+                               "made = 0\n"
+                               "try:\n"
+                               "    while made < 5000:\n"
+                               "        if os.fork() == 0:\n"
+                               "            time.sleep(60); os._exit(0)\n"
+                               "        made += 1\n"
+                               "except OSError as e: print(type(e).__name__, made < 40)\n"
+                               "sys.stdout.flush(); os._exit(0)\n"
+                               "END\n");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "BlockingIOError True\n");
+    CHECK(ran.end.took_ms < 30000);
+}
+
+EACH_ENGINE(reports_a_memory_hog_as_oom)
+{
+    struct ran ran = world_run(world, NULL,
+                               "exec python3 -c 'b = bytearray(1 << 30)\n"
+                               "for i in range(0, len(b), 4096): b[i] = 1'");
+
+    told(&ran);
+    CHECK(ran.end.outcome == SANDBOX_OOM);
+}
+
+EACH_ENGINE(reports_a_hang_as_timeout_and_leaves_nothing_running)
+{
+    struct ran ran;
+
+    world->limits.wall_ms = 1500;
+    ran = world_run(world, NULL, "echo before; (trap '' TERM INT HUP; tail -f /dev/null) & tail -f /dev/null");
+    told(&ran);
+    CHECK(ran.end.outcome == SANDBOX_TIMEOUT);
+    CHECK_TEXT(ran.result, "before\n");
+    CHECK(ran.end.took_ms >= 1500 && ran.end.took_ms < 15000);
+}
+
+EACH_ENGINE(stops_a_disk_flood_at_the_size_limit)
+{
+    struct ran ran =
+        world_run(world, NULL,
+                  "i=0; while dd if=/dev/zero of=/workspace/f$i bs=1M count=10 2>/dev/null; do "
+                  "i=$((i+1)); [ $i -lt 50 ] || break; done; [ $i -lt 8 ] && echo stopped; "
+                  "rm -f /workspace/f*; i=0; while dd if=/dev/zero of=/tmp/f$i bs=1M count=10 "
+                  "2>/dev/null; do i=$((i+1)); [ $i -lt 50 ] || break; done; [ $i -lt 8 ] && "
+                  "echo stopped");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "stopped\nstopped\n");
+}
+
+EACH_ENGINE(stops_one_file_at_the_file_size_limit)
+{
+    struct ran ran = world_run(world, NULL,
+                               "exec python3 - <<'END'\n"
+                               "import signal\n"
+                               "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+                               "try:\n"
+                               "    with open('/workspace/big', 'wb') as f:\n"
+                               "        for i in range(20): f.write(bytes(1 << 20))\n"
+                               "except OSError as e: print(e.errno)\n"
+                               "END\n");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "27\n"); /* EFBIG */
+}
+
+EACH_ENGINE(stops_files_held_open_at_the_limit)
+{
+    struct ran ran = world_run(world, NULL,
+                               "exec python3 - <<'END'\n"
+                               "held = []\n"
+                               "try:\n"
+                               "    while len(held) < 1000: held.append(open('/dev/null'))\n"
+                               "except OSError as e: print(e.errno, len(held) < 128)\n"
+                               "END\n");
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "24 True\n"); /* EMFILE */
+}
+
+EACH_ENGINE(cuts_a_flood_of_output_and_counts_it)
+{
+    struct ran ran =
+        world_run(world, NULL,
+                  "head -c 5000000 /dev/zero | tr '\\0' x >&2; head -c 5000000 /dev/zero | tr "
+                  "'\\0' y; exit 0");
+
+    told(&ran);
+    CHECK_NUMBER(ran.end.log_bytes, 100000);
+    CHECK_NUMBER(ran.end.log_bytes + ran.end.log_dropped, 5000000);
+    CHECK_NUMBER(ran.end.result_bytes, 200000);
+    CHECK_NUMBER(ran.end.result_bytes + ran.end.result_dropped, 5000000);
+    CHECK_NUMBER(strlen(ran.log), 100000);
+}
+
+/* A directory with one test file in it, given to the sandbox's user. */
+static const char *tree_make(struct world *world, const char *name, const char *text)
+{
+    const char *dir = arena_format(world->arena, "%s/tree-XXXXXX", world->settings.dir);
+    struct err  err = {0};
+
+    CHECK(mkdtemp((char *)(uintptr_t)dir) != NULL);
+    CHECK(chmod(dir, 0755) == 0);
+    CHECK_WORKS(
+        file_replace(arena_format(world->arena, "%s/%s", dir, name), bytes_of(text), 0644, &err));
+    CHECK_WORKS(sandbox_own(world->sandbox, dir, &err));
+    return dir;
+}
+
+EACH_ENGINE(runs_pytest_on_a_workspace_and_leaves_the_original_alone)
+{
+    const char *dir = tree_make(world, "test_sum.py", "def test_sum():\n    assert 1 + 1 == 2\n");
+    struct ran  ran =
+        world_run(world, dir,
+                  "python3 -m pytest -q -p no:cacheprovider >&2; echo $?; echo x >>test_sum.py; "
+                  "rm test_sum.py; echo >new; ls");
+    struct bytes bytes;
+    struct err   err = {0};
+
+    told(&ran);
+    CHECK_TEXT(ran.result, "0\n__pycache__\nnew\n");
+    CHECK(strstr(ran.log, "1 passed") != NULL);
+    CHECK_WORKS(file_read(world->arena, arena_format(world->arena, "%s/test_sum.py", dir), 100,
+                          &bytes, &err));
+    CHECK(bytes_is(bytes, "def test_sum():\n    assert 1 + 1 == 2\n"));
+    CHECK(access(arena_format(world->arena, "%s/new", dir), F_OK) < 0);
+    CHECK_WORKS(dir_remove(dir, &err));
+}
+
+/* A worker that starts a sandbox and dies in the middle, as kill -9 would have it. */
+static void die_in_the_middle(struct world *world, int ready)
+{
+    static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    static const char *const argv[] = {"sh", "-c", "echo up; tail -f /dev/null", NULL};
+    struct job              *job;
+    struct err               err = {0};
+    struct sandbox_end       end;
+    struct keep              keep = {.most = 100};
+
+    if (job_open(&job, world->settings.dir, &err) == 0) {
+        struct sandbox_job run = {.id = arena_format(world->arena, "%s-t", job->id),
+                                  .image = sandbox_base(world->sandbox),
+                                  .argv = argv,
+                                  .env = env,
+                                  .cwd = SANDBOX_WORKSPACE,
+                                  .limits = &world->limits,
+                                  .result = {keep_take, &keep}};
+
+        (void)!write(ready, job->id, strlen(job->id));
+        (void)!sandbox_run(world->sandbox, &run, &end, &err);
+    }
+    _exit(1);
+}
+
+static size_t containers(struct world *world)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *words =
+        strcmp(sandbox_engine(world->sandbox), "runc") == 0
+                             ? arena_format(arena, "ls %s/runc | wc -l", world->settings.dir)
+                             : arena_format(arena, "%s ps -q --filter label=pr-telemetry.qa=%s | wc -l",
+                                            sandbox_engine(world->sandbox), world->settings.dir);
+    const char *const argv[] = {"sh", "-c", words, NULL};
+    struct bytes      out;
+    struct err        err = {0};
+
+    CHECK_WORKS(process_ask(arena, argv, 100, 30000, &out, &err));
+    return (size_t)atoi(arena_text(arena, out));
+}
+
+EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
+{
+    CLEANUP(job) struct job *mine = NULL;
+    struct err               err = {0};
+    int                      ready[2];
+    char                     id[64] = {0};
+    pid_t                    worker;
+    int                      reaped = -1;
+
+    CHECK_WORKS(job_open(&mine, world->settings.dir, &err));
+    CHECK(pipe(ready) == 0);
+    worker = fork();
+    if (worker == 0) {
+        die_in_the_middle(world, ready[1]);
+    }
+    CHECK(read(ready[0], id, sizeof(id) - 1) > 0);
+    for (int i = 0; i < 300 && containers(world) == 0; i++) {
+        clock_sleep_ms(20); /* until it is up: the state waited for is in the condition */
+    }
+    CHECK_NUMBER(containers(world), 1);
+    CHECK(job_alive(world->settings.dir, id));
+    CHECK_WORKS(sandbox_reap(world->sandbox, &reaped, &err));
+    CHECK_NUMBER(reaped, 0);
+    CHECK(kill(worker, SIGKILL) == 0 && waitpid(worker, NULL, 0) == worker);
+    CHECK(!job_alive(world->settings.dir, id));
+    CHECK_WORKS(sandbox_reap(world->sandbox, &reaped, &err));
+    CHECK_NUMBER(reaped, 1);
+    CHECK_NUMBER(containers(world), 0);
+    CHECK(access(mine->dir, F_OK) == 0);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+}
+
+TEST(sandbox, finds_an_engine_by_itself_where_this_machine_can_hold_every_limit)
+{
+    const char   *why;
+    struct world *world = world_of("auto", &why);
+
+    /* Unprivileged and without podman there may be none; as root there must be one. */
+    if (geteuid() != 0 && world == NULL) {
+        SKIP(why);
+    }
+    if (world == NULL) {
+        test_failed(__FILE__, __LINE__, "no engine works: %s", why);
+    }
+}
+
+TEST(sandbox, refuses_an_engine_that_is_not_there_and_says_so)
+{
+    struct sandbox_settings settings = {.engine = "docker",
+                                        .runtime = "no-such-runtime",
+                                        .dir = "/tmp",
+                                        .base = "/nonexistent",
+                                        .base_image = ""};
+    struct sandbox         *sandbox = NULL;
+    struct err              err = {0};
+
+    CHECK_FAILS(sandbox_open(&sandbox, &settings, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "docker") != NULL);
+}

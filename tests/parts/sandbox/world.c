@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "crypto/crypto.h"
+#include "lib/test.h"
+#include "workers/qa/sandbox/job.h"
+
+enum { KEEP = 256 * 1024, MAKE_MS = 900000 };
+
+static struct world worlds[4];
+static const char  *names[4] = {"runc", "podman", "docker", "auto"};
+static char         state[] = "/tmp/prt-sandbox-XXXXXX";
+
+static void worlds_close(void)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(worlds); i++) {
+        sandbox_close(worlds[i].sandbox);
+        arena_free(worlds[i].arena);
+    }
+    if (dir_remove(state, &err) < 0) {
+        printf("%s is left: %s\n", state, err.story);
+    }
+}
+
+static const char *base_path(struct arena *arena, struct err *err)
+{
+    const char *const  argv[] = {SOURCE_DIR "/deploy/images/make-base", NULL};
+    struct keep        path = {.most = 4096};
+    struct process     make = {.argv = argv, .out = {keep_take, &path}, .wall_ms = MAKE_MS};
+    struct process_end end;
+    const char        *text = NULL;
+
+    printf("(making the base root file system, if it is not there yet)\n");
+    if (process_run(&make, &end, err) == 0 && end.exit_status == 0 && path.buf.size > 1) {
+        path.buf.size--; /* the newline */
+        text = arena_text(arena, buf_bytes(&path.buf));
+    }
+    buf_done(&path.buf);
+    return text;
+}
+
+static const struct sandbox_limits small = {.memory_bytes = 256 << 20,
+                                            .cpus = 2,
+                                            .pids = 40,
+                                            .disk_bytes = 64 << 20,
+                                            .disk_entries = 4000,
+                                            .file_bytes = 16 << 20,
+                                            .open_files = 128,
+                                            .log_bytes = 100000,
+                                            .result_bytes = 200000,
+                                            .wall_ms = 60000};
+
+static void world_open(struct world *world, const char *engine)
+{
+    static const char *base;
+    static bool        ready;
+    struct err         err = {0};
+
+    world->arena = arena_new();
+    if (!ready) {
+        ready = true;
+        CHECK_WORKS(crypto_setup(&err));
+        CHECK(mkdtemp(state) != NULL);
+        CHECK(atexit(worlds_close) == 0);
+        base = base_path(world->arena, &err);
+    }
+    if (base == NULL) {
+        (void)err_set(&world->err, ERR_IMAGE_FAILED, "deploy/images/make-base failed");
+        return;
+    }
+    world->settings = (struct sandbox_settings){.engine = engine,
+                                                .runtime = "",
+                                                .dir = state,
+                                                .base = base,
+                                                .base_image = "",
+                                                .limits = small};
+    if (sandbox_open(&world->sandbox, &world->settings, &world->err) < 0) {
+        world->sandbox = NULL;
+    }
+}
+
+struct world *world_of(const char *engine, const char **ret_why)
+{
+    for (size_t i = 0; i < COUNT_OF(worlds); i++) {
+        struct world *world = &worlds[i];
+
+        if (strcmp(names[i], engine) != 0) {
+            continue;
+        }
+        if (world->arena == NULL) {
+            world_open(world, names[i]);
+        }
+        world->limits = small;
+        *ret_why = world->err.story;
+        return world->sandbox == NULL ? NULL : world;
+    }
+    return NULL;
+}
+
+struct ran world_run(struct world *world, const char *workspace, const char *script)
+{
+    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp",
+                                      "LANG=C.UTF-8", NULL};
+    const char *const        argv[] = {"sh", "-c", script, NULL};
+    CLEANUP(job) struct job *job = NULL;
+    struct keep              result = {.most = KEEP};
+    struct keep              log = {.most = KEEP};
+    struct ran               ran = {.worked = -1};
+    struct err               err = {0};
+
+    CHECK_WORKS(job_open(&job, world->settings.dir, &err));
+    {
+        struct sandbox_job run = {.id = arena_format(world->arena, "%s-t", job->id),
+                                  .image = sandbox_base(world->sandbox),
+                                  .workspace = workspace,
+                                  .argv = argv,
+                                  .env = env,
+                                  .cwd = SANDBOX_WORKSPACE,
+                                  .limits = &world->limits,
+                                  .log = {keep_take, &log},
+                                  .result = {keep_take, &result}};
+
+        ran.worked = sandbox_run(world->sandbox, &run, &ran.end, &ran.err);
+    }
+    ran.result = arena_text(world->arena, buf_bytes(&result.buf));
+    ran.log = arena_text(world->arena, buf_bytes(&log.buf));
+    buf_done(&result.buf);
+    buf_done(&log.buf);
+    return ran;
+}

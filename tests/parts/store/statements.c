@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/* Every statement of every table against the schema as migrated. */
+#include "lib/postgres.h"
+#include "lib/test.h"
+#include "store/api_key_store.h"
+#include "store/artifact_store.h"
+#include "store/chunk_store.h"
+#include "store/erase_store.h"
+#include "store/key_store.h"
+#include "store/pr_store.h"
+#include "store/read_store.h"
+#include "store/replay_store.h"
+#include "store/store.h"
+#include "store/trace_store.h"
+
+static void prepare_all(struct store *store, const struct statement *statements, size_t count)
+{
+    struct err err = {0};
+
+    CHECK(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(statements[i].name != NULL);
+        CHECK_WORKS(store_prepare(store, &statements[i], &err));
+    }
+}
+
+static struct store *migrated(void)
+{
+    struct err    err = {0};
+    struct store *store = NULL;
+    int           applied = 0;
+
+    CHECK_WORKS(store_open(&store, postgres_database(), "test", &err));
+    CHECK_WORKS(store_migrate(store, &applied, &err));
+    return store;
+}
+
+TEST(statements, all_fit_the_migrated_schema)
+{
+    CLEANUP(store) struct store *store = migrated();
+
+    prepare_all(store, trace_statements, trace_statement_count);
+    prepare_all(store, chunk_statements, chunk_statement_count);
+    prepare_all(store, api_key_statements, api_key_statement_count);
+    prepare_all(store, artifact_statements, artifact_statement_count);
+    prepare_all(store, key_statements, key_statement_count);
+    prepare_all(store, erase_statements, erase_statement_count);
+    prepare_all(store, pr_statements, pr_statement_count);
+    prepare_all(store, read_statements, read_statement_count);
+    prepare_all(store, replay_statements, replay_statement_count);
+}
+
+TEST(statements, all_copies_fit_the_migrated_schema)
+{
+    struct err                   err = {0};
+    CLEANUP(store) struct store *store = migrated();
+
+    CHECK_WORKS(store_begin(store, &err));
+    CHECK_WORKS(chunks_add(store, NULL, 0, &err));
+    CHECK_WORKS(events_add(store, 1, NULL, 0, &err));
+    CHECK_WORKS(store_commit(store, &err));
+}
+
+TEST(statements, one_that_does_not_fit_is_found)
+{
+    static const struct statement wrong = {"wrong", "SELECT no_such_column FROM traces", 0};
+    struct err                    err = {0};
+    CLEANUP(store) struct store  *store = migrated();
+
+    CHECK_FAILS(store_prepare(store, &wrong, &err), ERR_STORE_BEHIND);
+}
+
+/* -------------------------------- how much they read -------------------------------- */
+
+static const struct statement rows_read = {
+    "rows_read",
+    "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint"
+    " FROM pg_stat_xact_user_tables WHERE relname IN ('traces', 'trace_chunks', 'trace_events')",
+    0};
+
+static int64_t read_so_far(struct store *store)
+{
+    struct err                 err = {0};
+    CLEANUP(rows) struct rows *rows = NULL;
+
+    CHECK_WORKS(store_run(store, &rows_read, NULL, &rows, &err));
+    return rows == NULL ? -1 : rows_whole(rows, 0, 0);
+}
+
+/* One look of each kind, for 10 chunks and 10 events of one trace. */
+static void look(struct store *store, struct arena *arena)
+{
+    struct err           err = {0};
+    int64_t              trace_nos[10], seqs[10];
+    struct bytes         ids[10];
+    uint8_t              keys[10][16] = {{0}};
+    struct chunk_record *chunks = NULL;
+    struct trace_record *traces = NULL;
+    struct bytes         trace = BYTES("long");
+    bool                *known = NULL;
+    size_t               count = 0;
+    bool                 more = false;
+
+    for (int i = 0; i < 10; i++) {
+        trace_nos[i] = 1;
+        seqs[i] = 5000 + i;
+        ids[i] = bytes_of(arena_format(arena, "c%d", 7000 + i));
+        keys[i][15] = (uint8_t)i;
+    }
+    CHECK_WORKS(traces_lock(store, arena, &trace, 1, &traces, &count, &err));
+    CHECK_WORKS(chunks_known(store, arena, trace_nos, ids, seqs, 10, &chunks, &count, &err));
+    CHECK_WORKS(events_known(store, arena, 1, (const uint8_t(*)[16])keys, 10, &known, &err));
+    CHECK_WORKS(chunks_waiting(store, arena, 1, 20000, false, 1000, &chunks, &count, &more, &err));
+}
+
+TEST(statements, read_only_the_rows_they_ask_for_however_far_the_trace_has_grown)
+{
+    static const struct statement grow[] = {
+        {"grow_traces",
+         "INSERT INTO traces (trace_id, tenant, opened_us)"
+         " SELECT CASE i WHEN 1 THEN 'long' ELSE 't' || i END, 'a', i FROM generate_series(1, "
+         "3000) i",
+         0},
+        {"grow_chunks",
+         "INSERT INTO trace_chunks SELECT 1, c, 1, 0, 0, 0, 0, 0, 200, 'chained', 'c' || c, 'x', "
+         "'{}'"
+         " FROM generate_series(0, 19999) c",
+         0},
+        {"grow_events",
+         "INSERT INTO trace_events SELECT 1, e, 1, 0, 0, 0, lpad(to_hex(e), 32, '0')::uuid"
+         " FROM generate_series(0, 49999) e",
+         0},
+    };
+    struct err                   err = {0};
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(store) struct store *store = migrated();
+    int64_t                      before;
+
+    for (int i = 0; i < 10; i++) {
+        look(store, arena); /* often enough for a plan to be kept, while the tables are empty */
+    }
+    for (size_t i = 0; i < COUNT_OF(grow); i++) {
+        CHECK_WORKS(store_run(store, &grow[i], NULL, NULL, &err));
+    }
+    CHECK_WORKS(store_begin(store, &err));
+    before = read_so_far(store);
+    look(store, arena);
+    CHECK(read_so_far(store) - before <= 40);
+    CHECK(read_so_far(store) - before >= 20);
+    store_rollback(store);
+}

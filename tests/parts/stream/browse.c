@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "lib/test.h"
+#include "world.h"
+
+static bool publish_as(struct stream *stream, const char *subject, int from, int count)
+{
+    struct err err = {0};
+
+    for (int i = from; i < from + count; i++) {
+        char               text[48];
+        struct publication one = {.subject = subject, .id = text};
+
+        (void)snprintf(text, sizeof(text), "n%lld-%d", (long long)(clock_us() % 1000000), i);
+        one.body = bytes_of(text);
+        if (stream_publish(stream, &one, NULL, &err) < 0) {
+            test_failed(__FILE__, __LINE__, "publishing: %s", err.story);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything the settings find; the last message stays in *ret_last. */
+static int count_all(struct stream *stream, struct arena *arena,
+                     const struct browse_settings *settings, struct stored_msg *ret_last)
+{
+    CLEANUP(browse) struct browse *browse = NULL;
+    struct err                     err = {0};
+    bool                           there = true;
+    int                            count = -1;
+
+    CHECK_WORKS(browse_open(&browse, stream, settings, &err));
+    while (browse != NULL && there && err.code == ERR_NONE) {
+        count++;
+        CHECK_WORKS(browse_next(browse, arena, ret_last, &there, &err));
+    }
+    return count;
+}
+
+TEST(browse, reads_all_messages_in_order_and_takes_none)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    CLEANUP(browse) struct browse *browse = NULL;
+    struct stream_state            before, after;
+    struct stored_msg              msg;
+    uint64_t                       last = 0;
+    bool                           there = true;
+    struct err                     err = {0};
+
+    CHECK(world_publish(stream, 600));
+    CHECK_WORKS(stream_state(stream, "PRT_INGEST", &before, &err));
+    CHECK_WORKS(browse_open(&browse, stream,
+                            &(struct browse_settings){.stream_name = "PRT_INGEST", .bodies = true},
+                            &err));
+    CHECK_NUMBER(browse_total(browse), 600);
+    for (int i = 0; i < 600 && err.code == ERR_NONE; i++) {
+        char want[16];
+
+        (void)snprintf(want, sizeof(want), "%d", i);
+        CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+        CHECK(there && bytes_is(msg.body, want) && msg.seq > last && msg.stored_us > 0);
+        CHECK_TEXT(msg.subject, "prt.ingest.acme.t.chunk");
+        last = msg.seq;
+        /* What comes in meanwhile is not part of it. */
+        CHECK(i != 300 || publish_as(stream, "prt.ingest.acme.t.chunk", 0, 3));
+    }
+    CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+    CHECK(!there);
+    CHECK_WORKS(stream_state(stream, "PRT_INGEST", &after, &err));
+    CHECK_NUMBER(after.messages, before.messages + 3);
+}
+
+TEST(browse, keeps_to_subject_sequence_and_time)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    struct stream_state            state;
+    struct stored_msg              msg = {0};
+    struct err                     err = {0};
+    int64_t                        between;
+    struct browse_settings         of_a = {
+                .stream_name = "PRT_INGEST", .subject = "prt.ingest.acme.a.*", .bodies = true};
+    struct browse_settings all = {.stream_name = "PRT_INGEST"};
+
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 0, 4));
+    CHECK(publish_as(stream, "prt.ingest.acme.b.chunk", 0, 3));
+    between = clock_us();
+    CHECK(publish_as(stream, "prt.ingest.acme.a.complete", 0, 1));
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 5);
+    CHECK_TEXT(msg.subject, "prt.ingest.acme.a.complete");
+    CHECK(msg.id != NULL && bytes_is(msg.body, msg.id));
+
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 8);
+    CHECK_NUMBER(msg.body.size, 0);
+    CHECK_WORKS(stream_state(stream, "PRT_INGEST", &state, &err));
+    all.from_seq = state.last_seq - 2;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 3);
+    for (uint64_t from = state.first_seq; from <= state.last_seq; from++) {
+        all.from_seq = from;
+        CHECK_NUMBER(count_all(stream, arena, &all, &msg), state.last_seq - from + 1);
+        CHECK_NUMBER(msg.seq, state.last_seq);
+    }
+    all.from_seq = state.last_seq + 1;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 0);
+    all.from_us = between;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 1);
+    of_a.subject = "prt.ingest.acme.nobody.*";
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 0);
+}
+
+TEST(browse, ends_where_messages_are_removed_meanwhile)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    CLEANUP(browse) struct browse *browse = NULL;
+    struct stored_msg              msg = {0};
+    bool                           there = true;
+    int                            count = 0;
+    struct err                     err = {0};
+
+    CHECK(world_publish(stream, 700));
+    CHECK_WORKS(
+        browse_open(&browse, stream, &(struct browse_settings){.stream_name = "PRT_INGEST"}, &err));
+    CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+    CHECK_WORKS(stream_purge(stream, "PRT_INGEST", ">", &err));
+    while (there && err.code == ERR_NONE) {
+        count++;
+        CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+    }
+    CHECK(count < 700); /* what was fetched before still comes */
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* The walls of a sandbox as they are asked for, and as a probe finds them. */
+#include "lib/test.h"
+
+#include "value/json.h"
+#include "workers/qa/sandbox/probe.h"
+#include "workers/qa/sandbox/runc_config.h"
+
+static const struct sandbox_limits limits = {.memory_bytes = 1 << 30,
+                                             .cpus = 2,
+                                             .pids = 100,
+                                             .disk_bytes = 1LL << 31,
+                                             .disk_entries = 1000,
+                                             .file_bytes = 1 << 20,
+                                             .open_files = 1024,
+                                             .log_bytes = 1000,
+                                             .result_bytes = 1000,
+                                             .wall_ms = 1000};
+
+static struct value config_of(struct arena *arena, bool network, int64_t map_from)
+{
+    static const char *const argv[] = {"true", NULL};
+    static const char *const env[] = {"PATH=/bin", NULL};
+    static struct image      image = {.handle = "/base"};
+    struct sandbox_job      *job = arena_zero(arena, 1, sizeof(*job));
+    struct runc_config       spec = {.job = job,
+                                     .limits = &limits,
+                                     .argv = argv,
+                                     .rootfs = "/place/root",
+                                     .workspace = "/place/ws",
+                                     .tmp = "/place/tmp",
+                                     .shm = "/place/shm",
+                                     .inputs = "/place/in",
+                                     .cgroup = "/pr-telemetry/x",
+                                     .map_from = map_from,
+                                     .swap_limit = true};
+
+    *job = (struct sandbox_job){.image = &image, .env = env, .network = network};
+    return runc_config(arena, &spec);
+}
+
+static bool has_namespace(const struct value *config, const char *type)
+{
+    const struct value *list = value_at(config, "/linux/namespaces");
+
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        if (value_is_text(value_get(&list->as.items[i], "type"), type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST(runc_config, asks_for_every_wall)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 config = config_of(arena, false, 5000000);
+    static const char *const     namespaces[] = {"pid",    "ipc",     "uts", "mount",
+                                                 "cgroup", "network", "user"};
+    static const char *const     sets[] = {"bounding", "effective", "inheritable", "permitted",
+                                           "ambient"};
+    const struct value          *mounts = value_at(&config, "/mounts");
+
+    for (size_t i = 0; i < COUNT_OF(namespaces); i++) {
+        CHECK(has_namespace(&config, namespaces[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        const struct value *set =
+            value_at(&config, arena_format(arena, "/process/capabilities/%s", sets[i]));
+
+        CHECK(set != NULL && set->kind == VALUE_LIST && set->count == 0);
+    }
+    CHECK(value_flag_or(value_at(&config, "/process/noNewPrivileges"), false));
+    CHECK(value_flag_or(value_at(&config, "/root/readonly"), false));
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/process/user/uid"), 0), SANDBOX_UID);
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/linux/resources/memory/limit"), 0), 1 << 30);
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/linux/resources/memory/swap"), 0), 1 << 30);
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/linux/resources/pids/limit"), 0), 100);
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/linux/resources/cpu/quota"), 0), 200000);
+    CHECK_NUMBER(value_whole_or(value_at(&config, "/linux/uidMappings/0/hostID"), 0), 5000000);
+    CHECK(value_is_text(value_at(&config, "/linux/seccomp/defaultAction"), "SCMP_ACT_ERRNO"));
+    for (uint32_t i = 0; mounts != NULL && i < mounts->count; i++) {
+        const struct value *mount = &mounts->as.items[i];
+
+        CHECK(!value_is_text(value_get(mount, "type"), "sysfs"));
+        CHECK(!value_is_text(value_get(mount, "type"), "cgroup"));
+    }
+}
+
+TEST(runc_config, opens_the_network_for_builds_only)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 config = config_of(arena, true, 0);
+
+    CHECK(!has_namespace(&config, "network"));
+    CHECK(!has_namespace(&config, "user"));
+    CHECK(value_at(&config, "/linux/uidMappings") == NULL);
+    CHECK(has_namespace(&config, "pid"));
+}
+
+static const char good[] =
+    "Uid: 64537\nCapInh: 0000000000000000\nCapPrm: 0000000000000000\n"
+    "CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"
+    "CapAmb: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2\nfsize 1048576\n"
+    "nofile 1024\nnproc 6400\ninterface lo\nkib:/ 100\nkib:/workspace 2097152\n"
+    "kib:/tmp 2097152\nkib:/dev/shm 65536\ncgroup-memory 1073741824\n"
+    "cgroup-swap 1073741824\ncgroup-pids 100\ncgroup-cpu 200000\nprobe done\n";
+
+static int check(const char *seen, struct err *err)
+{
+    struct probe_wants wants = {
+        .limits = &limits, .cgroup_inside = true, .seccomp_inside = true, .worker_uid = 1000};
+
+    return probe_check(seen, &wants, err);
+}
+
+/* The good probe with one line in place of another. */
+static const char *with(struct arena *arena, const char *line, const char *other)
+{
+    const char *at = strstr(good, line);
+
+    CHECK(at != NULL);
+    return at == NULL
+               ? good
+               : arena_format(arena, "%.*s%s%s", (int)(at - good), good, other, at + strlen(line));
+}
+
+TEST(probe, believes_a_sandbox_in_which_every_limit_holds)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(check(good, &err));
+}
+
+TEST(probe, names_the_one_limit_that_does_not_hold)
+{
+    static const struct {
+        const char *line, *other, *words;
+    } rows[] = {
+        {"Uid: 64537", "Uid: 0", "uid"},
+        {"Uid: 64537", "Uid: 1000", "uid"},
+        {"CapBnd: 0000000000000000", "CapBnd: 00000000a80425fb", "capabilities"},
+        {"NoNewPrivs: 1", "NoNewPrivs: 0", "no-new-privileges"},
+        {"Seccomp: 2", "Seccomp: 0", "seccomp"},
+        {"fsize 1048576", "fsize unlimited", "file size"},
+        {"nofile 1024", "nofile 1048576", "open files"},
+        {"nproc 6400", "nproc unlimited", "process limit"},
+        {"interface lo", "interface lo\ninterface eth0", "network"},
+        {"kib:/workspace 2097152", "kib:/workspace 999999999", "workspace"},
+        {"kib:/tmp 2097152\n", "", "/tmp"},
+        {"kib:/ 100", "kib:/ 100\nwritable /", "read-only root"},
+        {"kib:/ 100", "kib:/ 100\nsocket docker", "socket"},
+        {"cgroup-memory 1073741824", "cgroup-memory 9223372036854771712", "memory"},
+        {"cgroup-memory 1073741824\n", "", "memory"},
+        {"cgroup-swap 1073741824", "cgroup-swap 9223372036854771712", "swap"},
+        {"cgroup-pids 100", "cgroup-pids max", "pids"},
+        {"cgroup-cpu 200000", "cgroup-cpu -1", "CPU"},
+        {"cgroup-cpu 200000", "cgroup-cpu max", "CPU"},
+        {"probe done", "", "did not end"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(arena) struct arena *arena = arena_new();
+        struct err                   err = {0};
+
+        CHECK_FAILS(check(with(arena, rows[i].line, rows[i].other), &err), ERR_SANDBOX_UNFIT);
+        if (strstr(err.story, rows[i].words) == NULL) {
+            test_failed(__FILE__, __LINE__, "\"%s\" does not speak of %s", err.story,
+                        rows[i].words);
+        }
+    }
+}
