@@ -20,6 +20,7 @@ struct http_client {
     CURL *curl;
     char *unix_socket;
     char *ca_file;
+    char *proxy; /* NULL: the environment's */
     char  words[CURL_ERROR_SIZE];
 };
 
@@ -73,12 +74,19 @@ struct http_client *http_client_new(const char *unix_socket, const char *ca_file
     return client;
 }
 
+void http_client_use_proxy(struct http_client *client, const char *proxy)
+{
+    mem_free(client->proxy);
+    client->proxy = mem_text(proxy);
+}
+
 void http_client_free(struct http_client *client)
 {
     if (client != NULL) {
         curl_easy_cleanup(client->curl);
         mem_free(client->unix_socket);
         mem_free(client->ca_file);
+        mem_free(client->proxy);
         mem_free(client);
     }
 }
@@ -310,6 +318,11 @@ static void set_options(struct exchange *exchange, struct curl_slist *headers)
         (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     }
+    if (client->proxy != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_PROXY, client->proxy);
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROXY,
+                               ""); /* a proxy that was asked for has no exceptions */
+    }
     if (client->ca_file != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file);
     }
@@ -387,7 +400,7 @@ int http_send(struct http_client *client, struct arena *arena, const struct http
 {
     CLEANUP(headers) struct curl_slist *headers = NULL;
     struct exchange exchange = {.client = client, .arena = arena, .request = request};
-    CURLcode code;
+    CURLcode        code;
 
     exchange.moved_us = clock_mono_us();
     client->words[0] = '\0';

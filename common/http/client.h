@@ -50,15 +50,17 @@ struct http_request {
 
 struct http_answer {
     int                 status;
-    struct bytes        body; /* in the arena */
+    struct bytes        body;    /* in the arena */
     struct http_header *headers; /* names in lower case */
     size_t              header_count;
 };
 
 /* unix_socket: NULL, or the path to connect to instead of the URL's host. ca_file: NULL for the
- * system's. Proxies are taken from the usual environment variables. */
+ * system's. Proxies are taken from the usual environment variables, unless one is given. */
 struct http_client *http_client_new(const char *unix_socket, const char *ca_file);
-void                http_client_free(struct http_client *client);
+/* A proxy's URL, or "" for none at all; before the first request. */
+void http_client_use_proxy(struct http_client *client, const char *proxy);
+void http_client_free(struct http_client *client);
 DEFINE_CLEANUP(http_client, struct http_client *, http_client_free)
 
 WARN_UNUSED int http_send(struct http_client *client, struct arena *arena,

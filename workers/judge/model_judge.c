@@ -58,7 +58,8 @@ static int check_prices(const struct model_judge *judge, const char *const *mode
             return err_set(err, ERR_CONFIG_WRONG,
                            "PRT_JUDGE_BUDGET_CENTS is set, but there is no price for the model %s:"
                            " add it to the table PRT_JUDGE_PRICES names, or limit"
-                           " PRT_JUDGE_BUDGET_TOKENS instead", models[i]);
+                           " PRT_JUDGE_BUDGET_TOKENS instead",
+                           models[i]);
         }
     }
     return 0;
@@ -81,8 +82,7 @@ int model_judge_open(struct model_judge **ret_judge, const struct config *config
                        "PRT_JUDGE_QUORUM is %lld, but PRT_JUDGE_MODEL names %zu models",
                        (long long)config->judge_quorum, judge->model_count);
     }
-    judge->panel =
-        panel_new(&judge->settings, config->judge_ca_file, (size_t)config->judge_parallel);
+    judge->panel = panel_new(&judge->settings, (size_t)config->judge_parallel);
     *ret_judge = TAKE(judge);
     return 0;
 }
@@ -132,8 +132,7 @@ static int look_up(struct asking *asking, size_t at, struct err *err)
         return 0;
     }
     TRY(judge_store_cached(asking->store, arena, key, &there, &call, err));
-    if (there &&
-        answer_read(arena, call.answer, asking->session, &panelist->opinion, &why)) {
+    if (there && answer_read(arena, call.answer, asking->session, &panelist->opinion, &why)) {
         panelist->opinion.flags |= call.flags;
         panelist->status = PANELIST_SCORED;
         panelist->overall = rubric_overall(asking->rubric, &panelist->opinion);
@@ -161,9 +160,9 @@ static double most_cost(const struct asking *asking)
     double sum = 0;
 
     for (size_t i = 0; i < asking->ask_count; i++) {
-        double cost = price_of(&asking->judge->prices, asking->asks[i].model->name,
-                               (int64_t)asking->prompt.tokens,
-                               asking->judge->settings.answer_tokens);
+        double cost =
+            price_of(&asking->judge->prices, asking->asks[i].model->name,
+                     (int64_t)asking->prompt.tokens, asking->judge->settings.answer_tokens);
 
         sum += cost < 0 ? 0 : cost * (asking->judge->config->judge_probe ? 2 : 1);
     }
@@ -237,10 +236,10 @@ static int extend(void *arg, struct err *err)
 
 static enum panelist_status status_of(const struct ask *ask)
 {
-    return ask->end == ASK_SCORED              ? PANELIST_SCORED
-           : ask->end == ASK_UNSCORED          ? PANELIST_UNSCORED
+    return ask->end == ASK_SCORED               ? PANELIST_SCORED
+           : ask->end == ASK_UNSCORED           ? PANELIST_UNSCORED
            : ask->err.code == ERR_JUDGE_REFUSED ? PANELIST_REFUSED
-                                               : PANELIST_BUSY;
+                                                : PANELIST_BUSY;
 }
 
 static void take_ask(struct asking *asking, const struct ask *ask, struct panelist *panelist)
@@ -255,8 +254,8 @@ static void take_ask(struct asking *asking, const struct ask *ask, struct paneli
         /* A server that counts nothing must not look like one that costs nothing. */
         panelist->tokens_prompt = (int64_t)asking->prompt.tokens * ask->calls;
     }
-    panelist->cost_usd = price_of(&asking->judge->prices, panelist->model,
-                                  panelist->tokens_prompt, panelist->tokens_answer);
+    panelist->cost_usd = price_of(&asking->judge->prices, panelist->model, panelist->tokens_prompt,
+                                  panelist->tokens_answer);
     if (panelist->status == PANELIST_SCORED) {
         panelist->overall = rubric_overall(asking->rubric, &panelist->opinion);
     }
@@ -268,13 +267,13 @@ static int keep_call(struct asking *asking, size_t at, struct err *err)
     const struct panelist  *panelist = &asking->panelists[at];
     CLEANUP(buf) struct buf answer = {0};
     struct judge_call       call = {
-        .cache_key = {asking->keys[at], HASH_BYTES},
-        .created_us = clock_us(),
-        .model = panelist->model,
-        .model_version = panelist->version,
-        .tokens_prompt = panelist->tokens_prompt,
-        .tokens_answer = panelist->tokens_answer,
-        .cost_usd = panelist->cost_usd,
+              .cache_key = {asking->keys[at], HASH_BYTES},
+              .created_us = clock_us(),
+              .model = panelist->model,
+              .model_version = panelist->version,
+              .tokens_prompt = panelist->tokens_prompt,
+              .tokens_answer = panelist->tokens_answer,
+              .cost_usd = panelist->cost_usd,
     };
 
     metric_add(METRIC_judge_tokens, 0, call.tokens_prompt);
@@ -293,8 +292,8 @@ static int keep_call(struct asking *asking, size_t at, struct err *err)
 static int ask_them(struct asking *asking, struct err *err)
 {
     int64_t began_us = clock_mono_us();
-    int     asked = panel_ask(asking->judge->panel, asking->asks, asking->ask_count, extend,
-                              asking->in, err);
+    int     asked =
+        panel_ask(asking->judge->panel, asking->asks, asking->ask_count, extend, asking->in, err);
 
     for (size_t i = 0; i < asking->ask_count; i++) {
         const struct ask *ask = &asking->asks[i];
@@ -355,8 +354,7 @@ static int prepare(struct asking *asking, const struct model_job *job, struct er
         TRY(prompt_build(judge->job_arena, PROMPT_VERSION, asking->rubric, asking->session, budget,
                          prompt_probe, &asking->probe, err));
     }
-    asking->panelists =
-        arena_zero(judge->job_arena, asking->count, sizeof(*asking->panelists));
+    asking->panelists = arena_zero(judge->job_arena, asking->count, sizeof(*asking->panelists));
     for (size_t i = 0; i < asking->count; i++) {
         asking->panelists[i].model = asking->models[i];
         TRY(look_up(asking, i, err));

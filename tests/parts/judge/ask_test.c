@@ -15,8 +15,8 @@ static struct ask ask_named(struct world *world, const char *name)
 
 /* -------- answers that can be used -------- */
 
-static const char *const usable[] = {"good~1", "fenced", "gzip", "streamed", "uncounted",
-                                     "missing-once", "score-0", "score-5"};
+static const char *const usable[] = {"good~1",    "fenced",       "gzip",    "streamed",
+                                     "uncounted", "missing-once", "score-0", "score-5"};
 
 TEST(ask, takes_every_form_of_a_good_answer)
 {
@@ -26,8 +26,8 @@ TEST(ask, takes_every_form_of_a_good_answer)
         struct ask ask = ask_named(&world, usable[i]);
 
         if (ask.end != ASK_SCORED) {
-            test_failed(__FILE__, __LINE__, "%s: %s%s", usable[i],
-                        ask.why == NULL ? "" : ask.why, ask.err.story);
+            test_failed(__FILE__, __LINE__, "%s: %s%s", usable[i], ask.why == NULL ? "" : ask.why,
+                        ask.err.story);
             continue;
         }
         CHECK_NUMBER(ask.opinion.finding[0].evidence[0], 10);
@@ -179,6 +179,8 @@ TEST(ask, gives_up_a_model_that_does_not_answer_in_time)
     ask = ask_named(&world, "slow");
     CHECK(ask.end == ASK_FAILED && ask.err.code == ERR_JUDGE_SLOW);
     CHECK_NUMBER(server_asked("slow"), 1); /* it may have been paid for: that costs the job a try */
+    CHECK_NUMBER(ask.tokens_prompt, (int64_t)world.prompt.tokens); /* ... and the day's budget */
+    CHECK_NUMBER(ask.tokens_answer, world.settings.answer_tokens);
 }
 
 /* -------- certificates and proxies -------- */
@@ -211,6 +213,27 @@ TEST(ask, goes_through_the_proxy_of_the_environment)
     CHECK(unsetenv("https_proxy") == 0);
     CHECK(ask.end == ASK_SCORED);
     CHECK_NUMBER(server_connected("judge.test:443"), 1);
+}
+
+TEST(ask, goes_through_the_proxy_it_is_given_whatever_the_environment_says)
+{
+    CLEANUP(world) struct world world = world_new();
+    struct chat_model           model = {.name = "good~own-proxy"};
+    int                         before = server_connected("judge.test:443");
+    struct ask                  ask;
+
+    world.settings.base_url = "https://judge.test/v1"; /* a name that only the proxy knows */
+    world.settings.proxy = arena_format(world.arena, "http://127.0.0.1:%s", server_value("port"));
+    CHECK(setenv("https_proxy", "http://127.0.0.1:1", 1) == 0);
+    CHECK(setenv("no_proxy", "*", 1) == 0);
+    ask = ask_trusting(&world, &model, server_value("ca_file"));
+    CHECK(ask.end == ASK_SCORED);
+    CHECK_NUMBER(server_connected("judge.test:443"), before + 1);
+    world.settings.proxy = "none";
+    ask = ask_trusting(&world, &model, server_value("ca_file"));
+    CHECK(unsetenv("https_proxy") == 0 && unsetenv("no_proxy") == 0);
+    CHECK(ask.end == ASK_FAILED);
+    CHECK_NUMBER(server_connected("judge.test:443"), before + 1);
 }
 
 /* -------- servers that know less -------- */
@@ -285,19 +308,22 @@ static int never_fails(void *arg, struct err *err)
 
 TEST(panel, asks_all_models_at_once_and_leaves_the_failed_out)
 {
-    static const char *const    names[] = {"score-2", "score-5", "score-3", "error-401~panel"};
-    CLEANUP(world) struct world world = world_new();
-    CLEANUP(panel) struct panel *panel = panel_new(&world.settings, "", 2);
-    struct arena               *arenas[COUNT_OF(names)];
-    struct chat_model           models[COUNT_OF(names)];
-    struct ask                  asks[COUNT_OF(names)];
-    struct err                  err = {0};
+    static const char *const     names[] = {"score-2", "score-5", "score-3", "error-401~panel"};
+    CLEANUP(world) struct world  world = world_new();
+    CLEANUP(panel) struct panel *panel = panel_new(&world.settings, 2);
+    struct arena                *arenas[COUNT_OF(names)];
+    struct chat_model            models[COUNT_OF(names)];
+    struct ask                   asks[COUNT_OF(names)];
+    struct err                   err = {0};
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         arenas[i] = arena_new();
         models[i] = panel_recall(panel, names[i]);
-        asks[i] = (struct ask){.arena = arenas[i], .model = &models[i], .prompt = &world.prompt,
-                               .rubric = &world.rubric, .session = &world.session};
+        asks[i] = (struct ask){.arena = arenas[i],
+                               .model = &models[i],
+                               .prompt = &world.prompt,
+                               .rubric = &world.rubric,
+                               .session = &world.session};
     }
     CHECK_WORKS(panel_ask(panel, asks, COUNT_OF(names), never_fails, NULL, &err));
     CHECK(asks[0].opinion.finding[0].score == 2);

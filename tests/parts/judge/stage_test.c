@@ -24,15 +24,18 @@ static const char document[] =
     "{\"num_failed\":0,\"num_passed\":4,\"seq\":2,\"type\":\"test_run\"}\n"
     "],\"metrics\":{\"num_events\":3},\"integrity\":{\"gaps\":[]}}";
 
-static const struct statement add_trace = {"add_trace",
+static const struct statement add_trace = {
+    "add_trace",
     "INSERT INTO traces (trace_id, tenant, status, opened_us, num_events, document_key,"
     " document_sha256, document_bytes) VALUES ('trace-1', 'acme', 'finalized', 1, 3, $1, $2, $3)",
     3};
-static const struct statement add_qa = {"add_qa",
+static const struct statement add_qa = {
+    "add_qa",
     "INSERT INTO qa_results (trace_no, version, job_id, created_us, status, validation) SELECT"
-    " trace_no, 1, 'q', 1, 'passed', '{\"status\":\"passed\"}' FROM traces", 0};
-static const struct statement results = {"results",
-    "SELECT result, overall, version, model FROM judge_results ORDER BY version", 0};
+    " trace_no, 1, 'q', 1, 'passed', '{\"status\":\"passed\"}' FROM traces",
+    0};
+static const struct statement results = {
+    "results", "SELECT result, overall, version, model FROM judge_results ORDER BY version", 0};
 static const struct statement newest = {"newest", "SELECT judge_overall FROM traces", 0};
 static const struct statement erase = {"erase", "UPDATE traces SET status = 'erased'", 0};
 
@@ -91,19 +94,31 @@ static struct bench bench_new(const char *mode, const char *models)
     }
     CHECK_WORKS(crypto_setup(&err));
     bench.config = (struct config){
-        .judge = mode, .judge_base_url = server_url(), .judge_api_key = server_key(),
-        .judge_model = models, .judge_quorum = 1, .judge_parallel = 4, .judge_rubric = "1.0",
-        .judge_time = 5000, .judge_tokens = 8000, .judge_answer_tokens = 1000,
-        .judge_temperature = "0", .judge_seed = 7, .judge_cache = true, .judge_prices = "",
-        .judge_ca_file = "", .judge_patience = 60000,
+        .judge = mode,
+        .judge_base_url = server_url(),
+        .judge_api_key = server_key(),
+        .judge_model = models,
+        .judge_quorum = 1,
+        .judge_parallel = 4,
+        .judge_rubric = "1.0",
+        .judge_time = 5000,
+        .judge_tokens = 8000,
+        .judge_answer_tokens = 1000,
+        .judge_temperature = "0",
+        .judge_seed = 7,
+        .judge_cache = true,
+        .judge_prices = "",
+        .judge_ca_file = "",
+        .judge_proxy = "",
+        .judge_patience = 60000,
     };
     CHECK_WORKS(store_open(&bench.farm.store, url, "test", &err));
     CHECK_WORKS(store_migrate(bench.farm.store, &applied, &err));
-    CHECK_WORKS(blob_store_open(&bench.farm.blob,
-                                &(struct blob_settings){
-                                    .url = arena_format(bench.arena, "file://%s", bench.dir),
-                                    .prefix = "t"},
-                                &err));
+    CHECK_WORKS(blob_store_open(
+        &bench.farm.blob,
+        &(struct blob_settings){.url = arena_format(bench.arena, "file://%s", bench.dir),
+                                .prefix = "t"},
+        &err));
     add_document(&bench);
     return bench;
 }
@@ -117,13 +132,13 @@ static int open_judge(struct bench *bench, struct err *err)
 
 static int deliver(struct bench *bench, const char *job, const char *model, struct err *err)
 {
-    CLEANUP(arena) struct arena   *arena = arena_new();
-    CLEANUP(buf) struct buf        body = {0};
-    struct outbox                 *out = outbox_new();
-    struct value                   map = value_map();
-    int                            handled;
-    struct delivery in = {.arena = arena, .to = {"work", "judge", "acme", "trace-1", NULL},
-                          .seq = 5, .tries = 1};
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      body = {0};
+    struct outbox               *out = outbox_new();
+    struct value                 map = value_map();
+    int                          handled;
+    struct delivery              in = {
+                     .arena = arena, .to = {"work", "judge", "acme", "trace-1", NULL}, .seq = 5, .tries = 1};
 
     if (job != NULL) {
         value_put(arena, &map, "job_id", value_text(job));

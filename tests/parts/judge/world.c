@@ -79,6 +79,8 @@ struct world world_new(void)
         .timeout_ms = 10000,
         .answer_tokens = 1000,
         .seed = 7,
+        .ca_file = "",
+        .proxy = "",
     };
     return world;
 }
@@ -91,14 +93,14 @@ void world_done(struct world *world)
 static const char *get(struct arena *arena, const char *what, const char *model)
 {
     CLEANUP(http_client) struct http_client *client = http_client_new(NULL, NULL);
-    struct http_answer  answer = {0};
-    struct err          err = {0};
-    struct http_request request = {
-        .method = "GET",
-        .url = arena_format(arena, "http://127.0.0.1:%s/%s/%s", test_server_value(server, "port"),
-                            what, model),
-        .answer_most = 1 << 24,
-        .timeout_ms = 10000,
+    struct http_answer                       answer = {0};
+    struct err                               err = {0};
+    struct http_request                      request = {
+                             .method = "GET",
+                             .url = arena_format(arena, "http://127.0.0.1:%s/%s/%s", test_server_value(server, "port"),
+                                                 what, model),
+                             .answer_most = 1 << 24,
+                             .timeout_ms = 10000,
     };
 
     CHECK_WORKS(http_send(client, arena, &request, &answer, &err));
@@ -127,18 +129,22 @@ const char *server_last(struct arena *arena, const char *model)
 static struct ask ask_with(struct world *world, struct chat_model *model, bool probe,
                            const char *ca_file)
 {
-    CLEANUP(http_client) struct http_client *client = http_client_new(NULL, ca_file);
-    static const atomic_bool never;
-    struct chat              chat = {client, &world->settings, &never};
-    struct ask               ask = {
-        .arena = world->arena,
-        .model = model,
-        .prompt = &world->prompt,
-        .probe = probe ? &world->probe : NULL,
-        .rubric = &world->rubric,
-        .session = &world->session,
+    struct chat_settings                     settings = world->settings;
+    CLEANUP(http_client) struct http_client *client = NULL;
+    static const atomic_bool                 never;
+    struct chat                              chat = {NULL, &settings, &never};
+    struct ask                               ask = {
+                                      .arena = world->arena,
+                                      .model = model,
+                                      .prompt = &world->prompt,
+                                      .probe = probe ? &world->probe : NULL,
+                                      .rubric = &world->rubric,
+                                      .session = &world->session,
     };
 
+    settings.ca_file = ca_file == NULL ? "" : ca_file;
+    client = chat_client_new(&settings);
+    chat.http = client;
     ask_run(&ask, &chat, &never);
     return ask;
 }

@@ -233,7 +233,12 @@ TEST(settings, refuse_what_no_model_could_be_asked_with)
     const char                  *models[PANEL_MOST];
     size_t                       count = 0;
     struct chat_settings         settings;
-    struct config config = {.judge_base_url = "https://a/v1", .judge_temperature = "0.5"};
+    struct config config = {
+        .judge_base_url = "https://a/v1",
+        .judge_temperature = "0.5",
+        .judge_ca_file = "",
+        .judge_proxy = "",
+    };
 
     CHECK_WORKS(settings_models(arena, " a, b ,c", models, &count, &err));
     CHECK_NUMBER(count, 3);
@@ -244,6 +249,10 @@ TEST(settings, refuse_what_no_model_could_be_asked_with)
     config.judge_temperature = "nan";
     CHECK_FAILS(settings_of_config(&settings, &config, &err), ERR_CONFIG_WRONG);
     config.judge_temperature = "0";
+    config.judge_proxy = "10.0.0.1:3128";
+    CHECK_FAILS(settings_of_config(&settings, &config, &err), ERR_CONFIG_WRONG);
+    config.judge_proxy = "none";
+    CHECK_WORKS(settings_of_config(&settings, &config, &err));
     config.judge_base_url = "file:///etc/passwd";
     CHECK_FAILS(settings_of_config(&settings, &config, &err), ERR_CONFIG_WRONG);
 }

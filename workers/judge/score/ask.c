@@ -8,8 +8,8 @@
 
 enum {
     BUSY_TRIES = 3,
-    BACKOFF_MS = 500,       /* before the second try; doubles; half of it is chance */
-    WAIT_MOST_MS = 5000,    /* longer waits are the stream's: the delivery is put back */
+    BACKOFF_MS = 500,    /* before the second try; doubles; half of it is chance */
+    WAIT_MOST_MS = 5000, /* longer waits are the stream's: the delivery is put back */
     SLICE_MS = 100,
     QUOTED_MOST = 8 * 1024, /* of a bad answer that is sent back */
     MESSAGES_MOST = 4
@@ -40,6 +40,15 @@ static int64_t backoff_ms(int tries)
     return whole / 2 + whole / 2 * chance / UINT16_MAX;
 }
 
+/* Nobody says what a call cost that got no answer in time: the budget counts the most it can have.
+ */
+static void count_unanswered(struct ask *ask, const struct chat_settings *settings)
+{
+    ask->calls++;
+    ask->tokens_prompt += (int64_t)ask->prompt->tokens;
+    ask->tokens_answer += settings->answer_tokens;
+}
+
 /* A call, and what the server's "later" asks for. Leaves JUDGE_BUSY to the stream when it is not
  * over soon. */
 static int call_patiently(struct ask *ask, struct chat *chat, const atomic_bool *stop,
@@ -58,6 +67,9 @@ static int call_patiently(struct ask *ask, struct chat *chat, const atomic_bool 
             ask->tokens_answer += ret_reply->tokens_answer;
             ask->version = ret_reply->version != NULL ? ret_reply->version : ask->version;
             return 0;
+        }
+        if (err->code == ERR_JUDGE_SLOW) {
+            count_unanswered(ask, chat->settings);
         }
         ms = err->retry_after_ms > 0 ? err->retry_after_ms : backoff_ms(tries);
         if (err->code != ERR_JUDGE_BUSY || tries + 1 >= BUSY_TRIES || ms > WAIT_MOST_MS) {
@@ -125,8 +137,9 @@ static int ask_with(struct ask *ask, struct chat *chat, const atomic_bool *stop,
             messages[count++] = (struct chat_message){"assistant", quoted(reply.content)};
         }
         messages[count++] = (struct chat_message){
-            "user", bytes_of(arena_format(ask->arena, "Your answer can't be used: %s. Answer again:"
-                                                      " one JSON object that keeps the rules.",
+            "user", bytes_of(arena_format(ask->arena,
+                                          "Your answer can't be used: %s. Answer again:"
+                                          " one JSON object that keeps the rules.",
                                           ask->why))};
     }
     err_clear(&ask->err);

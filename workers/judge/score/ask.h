@@ -23,21 +23,22 @@ enum ask_end { ASK_SCORED, ASK_UNSCORED, ASK_FAILED };
 
 struct ask {
     /* what to ask */
-    struct arena        *arena; /* everything below is in it; the caller's */
-    struct chat_model   *model;
-    const struct prompt *prompt;
-    const struct prompt *probe; /* or NULL */
-    const struct rubric *rubric;
+    struct arena         *arena; /* everything below is in it; the caller's */
+    struct chat_model    *model;
+    const struct prompt  *prompt;
+    const struct prompt  *probe; /* or NULL */
+    const struct rubric  *rubric;
     const struct session *session;
 
     /* what came of it */
     enum ask_end   end;
-    struct opinion opinion; /* ASK_SCORED */
-    const char    *why;     /* ASK_UNSCORED */
-    struct err     err;     /* ASK_FAILED */
-    const char    *version; /* or NULL */
-    int64_t        tokens_prompt, tokens_answer; /* of all calls */
-    int            calls;
+    struct opinion opinion;                      /* ASK_SCORED */
+    const char    *why;                          /* ASK_UNSCORED */
+    struct err     err;                          /* ASK_FAILED */
+    const char    *version;                      /* or NULL */
+    int64_t        tokens_prompt, tokens_answer; /* of all calls; the most possible for one that got
+                                                    no answer in time */
+    int calls;                                   /* that cost something */
 };
 
 /* Returns when there is an end, or soon after *stop is set (ASK_FAILED, STOPPING). */

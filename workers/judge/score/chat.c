@@ -94,8 +94,7 @@ static const char *plain_word(struct arena *arena, struct bytes text)
     return arena_text(arena, buf_bytes(&out));
 }
 
-static void read_version(struct arena *arena, const struct value *answer,
-                         struct chat_reply *reply)
+static void read_version(struct arena *arena, const struct value *answer, struct chat_reply *reply)
 {
     struct bytes model = value_text_or(value_get(answer, "model"), "");
     struct bytes print = value_text_or(value_get(answer, "system_fingerprint"), "");
@@ -281,16 +280,29 @@ static int explain(struct arena *arena, const struct chat_model *model,
     if (is_busy(answer->status)) {
         (void)err_set(err, ERR_JUDGE_BUSY, "model %s: status %d%s", model->name, answer->status,
                       code);
-        err->retry_after_ms = after_ms < 0 ? 0 : after_ms > INT32_MAX ? INT32_MAX
-                                                                      : (uint32_t)after_ms;
+        err->retry_after_ms = after_ms < 0           ? 0
+                              : after_ms > INT32_MAX ? INT32_MAX
+                                                     : (uint32_t)after_ms;
         return -1;
     }
     return err_set(err, ERR_JUDGE_REFUSED,
                    "model %s: status %d%s; check PRT_JUDGE_BASE_URL, PRT_JUDGE_API_KEY and"
-                   " PRT_JUDGE_MODEL", model->name, answer->status, code);
+                   " PRT_JUDGE_MODEL",
+                   model->name, answer->status, code);
 }
 
 /* -------- a call -------- */
+
+struct http_client *chat_client_new(const struct chat_settings *settings)
+{
+    const char         *ca_file = settings->ca_file[0] == '\0' ? NULL : settings->ca_file;
+    struct http_client *client = http_client_new(NULL, ca_file);
+
+    if (settings->proxy[0] != '\0') {
+        http_client_use_proxy(client, strcmp(settings->proxy, "none") == 0 ? "" : settings->proxy);
+    }
+    return client;
+}
 
 static int send_once(struct chat *chat, struct arena *arena, const struct chat_model *model,
                      const struct chat_message *messages, size_t count,
@@ -298,8 +310,8 @@ static int send_once(struct chat *chat, struct arena *arena, const struct chat_m
 {
     const struct chat_settings *settings = chat->settings;
     CLEANUP(buf) struct buf     body = {0};
-    const char  *slash = settings->base_url[strlen(settings->base_url) - 1] == '/' ? "" : "/";
-    int64_t      began_us;
+    const char        *slash = settings->base_url[strlen(settings->base_url) - 1] == '/' ? "" : "/";
+    int64_t            began_us;
     struct http_header headers[] = {
         {"Content-Type", "application/json"},
         {"Accept", "application/json"},

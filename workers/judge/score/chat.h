@@ -29,7 +29,7 @@ enum chat_format { CHAT_SCHEMA, CHAT_OBJECT, CHAT_FREE };
 struct chat_model {
     const char      *name;
     enum chat_format format;
-    bool             old_limit;      /* max_tokens instead of max_completion_tokens */
+    bool             old_limit; /* max_tokens instead of max_completion_tokens */
     bool             no_limit;
     bool             no_temperature;
     bool             no_seed;
@@ -42,6 +42,8 @@ struct chat_settings {
     int64_t     answer_tokens;
     double      temperature;
     int64_t     seed;
+    const char *ca_file; /* "": the system's certificates */
+    const char *proxy;   /* a URL; "": as the environment says; "none" */
 };
 
 struct chat {
@@ -61,6 +63,9 @@ struct chat_reply {
     const char  *version; /* the model as the server names it, and its fingerprint; or NULL */
     int64_t      tokens_prompt, tokens_answer; /* as the server counted; 0 if it did not */
 };
+
+/* A client as the settings want it; the caller's. */
+struct http_client *chat_client_new(const struct chat_settings *settings);
 
 WARN_UNUSED int chat_call(struct chat *chat, struct arena *arena, struct chat_model *model,
                           const struct chat_message *messages, size_t count,

@@ -139,14 +139,14 @@ struct line {
     pthread_t     thread;
 };
 
-struct panel *panel_new(const struct chat_settings *settings, const char *ca_file, size_t lines)
+struct panel *panel_new(const struct chat_settings *settings, size_t lines)
 {
     struct panel *panel = mem_zero(1, sizeof(*panel));
 
     panel->settings = settings;
     panel->lines = lines < PANEL_MOST ? lines : PANEL_MOST;
     for (size_t i = 0; i < panel->lines; i++) {
-        panel->clients[i] = http_client_new(NULL, ca_file[0] == '\0' ? NULL : ca_file);
+        panel->clients[i] = chat_client_new(settings);
     }
     return panel;
 }

@@ -35,8 +35,8 @@ bool panel_combine(const struct rubric *rubric, const struct panelist *panelists
 /* -------- asking: as many models at once as there are lines -------- */
 struct panel;
 
-/* settings are borrowed. ca_file: "" for the system's. */
-struct panel *panel_new(const struct chat_settings *settings, const char *ca_file, size_t lines);
+/* settings are borrowed. */
+struct panel *panel_new(const struct chat_settings *settings, size_t lines);
 void          panel_free(struct panel *panel);
 DEFINE_CLEANUP(panel, struct panel *, panel_free)
 

@@ -21,7 +21,6 @@ static int open_model(struct scorer *scorer, const char *model, struct err *err)
 {
     const struct config *config = scorer->config;
     const char          *models[PANEL_MOST];
-    const char          *ca_file = config->judge_ca_file;
     size_t               count;
 
     TRY(settings_of_config(&scorer->settings, config, err));
@@ -29,7 +28,7 @@ static int open_model(struct scorer *scorer, const char *model, struct err *err)
                         err));
     scorer->model = (struct chat_model){.name = models[0]};
     scorer->chat.settings = &scorer->settings;
-    scorer->chat.http = http_client_new(NULL, ca_file[0] == '\0' ? NULL : ca_file);
+    scorer->chat.http = chat_client_new(&scorer->settings);
     return 0;
 }
 
@@ -77,14 +76,17 @@ const struct rubric *scorer_rubric(const struct scorer *scorer)
     return &scorer->rubric;
 }
 
-static int judge_by_model(struct scorer *scorer, struct arena *arena,
-                          const struct session *session, struct opinion *ret_opinion,
-                          bool *ret_scored, const char **ret_why, struct err *err)
+static int judge_by_model(struct scorer *scorer, struct arena *arena, const struct session *session,
+                          struct opinion *ret_opinion, bool *ret_scored, const char **ret_why,
+                          struct err *err)
 {
     static const atomic_bool never;
     struct prompt            prompt;
-    struct ask               ask = {.arena = arena, .model = &scorer->model, .prompt = &prompt,
-                                    .rubric = &scorer->rubric, .session = session};
+    struct ask               ask = {.arena = arena,
+                                    .model = &scorer->model,
+                                    .prompt = &prompt,
+                                    .rubric = &scorer->rubric,
+                                    .session = session};
 
     TRY(prompt_build(arena, PROMPT_VERSION, &scorer->rubric, session,
                      (size_t)scorer->config->judge_tokens, NULL, &prompt, err));

@@ -34,7 +34,14 @@ int settings_of_config(struct chat_settings *ret_settings, const struct config *
         strncmp(config->judge_base_url, "https://", 8) != 0) {
         return err_set(err, ERR_CONFIG_WRONG,
                        "PRT_JUDGE_BASE_URL is \"%.60s\"; it begins with http:// or https:// and"
-                       " most often ends in /v1", config->judge_base_url);
+                       " most often ends in /v1",
+                       config->judge_base_url);
+    }
+    if (config->judge_proxy[0] != '\0' && strcmp(config->judge_proxy, "none") != 0 &&
+        strstr(config->judge_proxy, "://") == NULL) {
+        return err_set(err, ERR_CONFIG_WRONG,
+                       "PRT_JUDGE_PROXY is no URL; it begins with http://, https:// or socks5h://,"
+                       " or is none");
     }
     *ret_settings = (struct chat_settings){
         .base_url = config->judge_base_url,
@@ -43,6 +50,8 @@ int settings_of_config(struct chat_settings *ret_settings, const struct config *
         .answer_tokens = config->judge_answer_tokens,
         .temperature = temperature,
         .seed = config->judge_seed,
+        .ca_file = config->judge_ca_file,
+        .proxy = config->judge_proxy,
     };
     return 0;
 }
