@@ -27,6 +27,10 @@ static int inputs_make(const struct job *job, const struct arm *arm, const char 
 
     TRY(dir_make(dir, 0755, err));
     TRY(runner_put(arm->runner, job->arena, dir, nonce, err));
+    if (arm->selection != NULL) {
+        TRY(input_put(arena_format(job->arena, "%s/selection", dir), bytes_of(arm->selection),
+                      err));
+    }
     *ret_dir = dir;
     return 0;
 }

@@ -18,6 +18,7 @@ struct arm {
     const struct image          *image;
     const struct runner         *runner;
     const struct sandbox_limits *limits;
+    const char                  *selection; /* as a test_run event has it; NULL: all tests */
 };
 
 struct arm_end {

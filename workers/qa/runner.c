@@ -30,7 +30,8 @@ static const struct runner runners[] = {
      .sentinel = "pytest_sentinel.py",
      .sentinel_name = "sentinel_%s.py",
      .files = pytest_files,
-     .env = python_env},
+     .env = python_env,
+     .selects = true},
 };
 
 const struct runner *runner_for(const char *workspace)

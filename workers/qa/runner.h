@@ -8,6 +8,8 @@
 #ifndef PRT_WORKERS_QA_RUNNER_H
 #define PRT_WORKERS_QA_RUNNER_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -18,6 +20,7 @@ struct runner {
     const char        *sentinel_name; /* %s in it stands for the nonce */
     const char *const *files;         /* all it needs, ends in NULL */
     const char *const *env;
+    bool               selects; /* heeds the file "selection" beside its script */
 };
 
 /* The one for a workspace; there is only pytest so far. */
