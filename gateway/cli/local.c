@@ -125,7 +125,9 @@ struct setting {
 /* In quotes where a shell that sources the file needs them. */
 static void put_setting(struct buf *file, const char *name, const char *value)
 {
-    const char *quote = strchr(value, ' ') == NULL ? "" : "'";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:,@%+=-";
+    const char *quote = value[strspn(value, plain)] == '\0' ? "" : "'";
 
     buf_format(file, "%s=%s%s%s\n", name, quote, value, quote);
 }

@@ -8,19 +8,23 @@ faketime=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null || true)
 [ -n "$faketime" ] || { echo "skipped: libfaketime is not installed"; exit 77; }
 
 farm_up --workers validate=0,finalize=0,qa=0,judge=0
-settings=()
-while IFS= read -r line; do
-    case $line in PRT_*) settings+=("$line") ;; esac
-done <"$work/var/farm.env"
 
 workers=()
 # a worker of its own, whose clock a file sets; the clock that only counts does not jump
 worker() {
+    local log=$work/var/log/$1-$2.log
     echo "$3" >"$work/clock.$1.$2"
-    env "${settings[@]}" PRT_METRICS_PORT=0 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-        LD_PRELOAD="$faketime" FAKETIME_TIMESTAMP_FILE="$work/clock.$1.$2" FAKETIME_NO_CACHE=1 \
-        FAKETIME_DONT_FAKE_MONOTONIC=1 "$build/prt-worker" "$1" >"$work/var/log/$1-$2.log" 2>&1 &
+    (
+        set -a
+        . "$work/var/farm.env"
+        PRT_METRICS_PORT=0
+        ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+        FAKETIME_TIMESTAMP_FILE=$work/clock.$1.$2 FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+        LD_PRELOAD=$faketime
+        exec "$build/prt-worker" "$1" >"$log" 2>&1
+    ) &
     workers+=($!)
+    wait_until grep -q '"event":"worker ready"' "$log"
 }
 also_end() {
     local pid

@@ -16,18 +16,44 @@ work=$(mktemp -d /tmp/prt-farm.XXXXXX)
 chmod 755 "$work"
 unset PRT_DATA_DIR PRT_GATEWAY_URL PRT_API_KEY PRT_POSTGRES_URL PRT_NATS_URL PRT_BLOB_URL PRT_HTTP_PORT
 
-prt() { "$build/prt" --data "$work/var" "$@"; }
+# What the script says even while a function of it is redirected; not for what it starts.
+exec 9>&1
+prt() { "$build/prt" --data "$work/var" "$@" 9>&-; }
+
+# Where the script is, innermost first.
+where() {
+    local i
+    for ((i = 1; i < ${#FUNCNAME[@]}; i++)); do
+        echo "  in ${FUNCNAME[i]}, ${BASH_SOURCE[i]##*/} line ${BASH_LINENO[i - 1]}"
+    done
+}
+
+# What can be learned of a farm that did not do what it should: read by who has only this output.
+farm_tell() {
+    local process
+    echo "--- state of the farm"
+    timeout 10 "$build/prt" --data "$work/var" status 2>&1 | head -n 60
+    echo "--- its processes: pid, state, waits in, for seconds, command"
+    for process in $(jobs -p) $(jq -r '.[].pid' "$work/var/up.json" 2>/dev/null); do
+        ps -o pid=,stat=,wchan:24=,etimes=,args= -p "$process" | cut -c 1-160
+    done
+    echo "--- last wait"
+    tail -n 20 "$work/wait.out" 2>/dev/null | cut -c 1-400
+    echo "--- last lines of the logs"
+    tail -n 8 "$work"/var/log/*.log 2>/dev/null | cut -c 1-400
+}
 
 also_end() { :; } # what a test has started besides, it ends here
 farm_end() {
     code=$?
     trap - EXIT
+    exec 1>&9 2>&9
+    if [ $code -ne 0 ] && [ $code -ne 77 ]; then
+        set +eE
+        farm_tell
+    fi
     also_end
     prt down >>"$work/down.log" 2>&1 || { cat "$work/down.log"; [ $code -ne 0 ] || code=1; }
-    if [ $code -ne 0 ] && [ $code -ne 77 ]; then
-        echo "--- last lines of the logs"
-        tail -n 8 "$work"/var/log/*.log 2>/dev/null | cut -c 1-400
-    fi
     if [ $code -eq 0 ] || [ -z "${PRT_TEST_KEEP:-}" ]; then
         rm -rf "$work"
     else
@@ -37,8 +63,8 @@ farm_end() {
 }
 trap farm_end EXIT
 set -E
-trap 'echo "failed at line $LINENO of $0: $BASH_COMMAND"' ERR
-trap 'exit 143' TERM INT
+trap 'echo "failed at line $LINENO of $0: $BASH_COMMAND" >&9' ERR
+trap 'echo "ended by a signal in: $BASH_COMMAND" >&9; where >&9; exit 143' TERM INT
 
 # farm_up [options of prt up]: settings come from PRT_* variables set before.
 farm_up() {

@@ -28,7 +28,10 @@ load_end() {
 
 # Every event of the ledger exactly once, and nothing else in the whole database.
 expect_ledger_true() {
-    ledger check >"$work/checked" || { cat "$work/load" "$work/checked" 2>/dev/null; return 1; }
+    ledger check >"$work/checked" 2>"$work/differ" || {
+        cat "$work/load" "$work/checked" "$work/differ" 2>/dev/null
+        return 1
+    }
     expect "$(db "SELECT count(*) FROM trace_events")" = "$(jq .events "$work/checked")"
     expect "$(db "SELECT count(*) FROM trace_chunks")" = "$(jq .chunks "$work/checked")"
     expect "$(db "SELECT count(*) FROM trace_chunks WHERE status <> 'chained'")" = 0

@@ -12,7 +12,7 @@
         Prints what happened as one JSON object.
 
     ledger.py check URL KEY FILE
-        Waits until the farm has worked off what it accepted; then every event of FILE must be in its
+        Waits until the farm has worked off what it accepted, as long as it gets on; then every event of FILE must be in its
         trace exactly once, in the order of seq, unchanged; every chunk must have a verdict that says
         so; the documents must hold the same lines; and the traces nothing else.
         Prints what it compared as one JSON object; exits 1 and names the differences.
@@ -31,6 +31,7 @@ import urllib.parse
 
 RETRIED = (429, 502, 503, 504)
 PATIENCE_S = 120
+STILL_S = 45  # so long may a farm be seen to do nothing at all before what is missing counts as lost
 ANSWER_S = 20
 
 
@@ -223,14 +224,30 @@ def differences(want, have):
         yield "the events are not in the order of seq"
 
 
-def check_trace(options, trace, book):
+class Getting:
+    """Whether the farm gets on, seen over all traces: a slow one may take its time, a dead one may not."""
+
+    def __init__(self):
+        self.last = time.monotonic()
+        self.seen = {}
+
+    def saw(self, what, state):
+        if self.seen.setdefault(what, state) != state:
+            self.seen[what] = state
+            self.last = time.monotonic()
+
+    def stands_still(self):
+        return time.monotonic() - self.last > STILL_S
+
+
+def check_trace(options, getting, trace, book):
     farm = Farm(options.url)
     want = book.events()
-    deadline = time.monotonic() + PATIENCE_S
     while True:
         status, text = farm.ask("GET", "/v1/traces/%s/events.ndjson" % trace, options.key, accept=(404,))
         lines = text.splitlines() if status == 200 else []
-        if len(lines) >= len(want) or time.monotonic() > deadline:
+        getting.saw((trace, "lines"), len(lines))
+        if len(lines) >= len(want) or getting.stands_still():
             break
         time.sleep(0.1)
     found = list(differences(want, [json.loads(line) for line in lines]))
@@ -246,7 +263,8 @@ def check_trace(options, trace, book):
     if book.completed:
         while True:
             status, text = farm.ask("GET", "/v1/traces/%s" % trace, options.key, accept=(404,))
-            if status == 200 or time.monotonic() > deadline:
+            getting.saw((trace, "document"), status)
+            if status == 200 or getting.stands_still():
                 break
             time.sleep(0.1)
         document = json.loads(text)
@@ -262,8 +280,9 @@ def check_trace(options, trace, book):
 def check(options):
     books = read_books(options.file)
     found, events, chunks = [], 0, 0
+    getting = Getting()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for problems, event_count, chunk_count in pool.map(lambda item: check_trace(options, *item),
+        for problems, event_count, chunk_count in pool.map(lambda item: check_trace(options, getting, *item),
                                                            list(books.items())):
             found += problems
             events += event_count
