@@ -2,9 +2,11 @@
 #include "workers/qa/arm.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "crypto/crypto.h"
+#include "workers/qa/report/seal.h"
 
 static const struct junit_limits junit_limits = {
     .tests = 100000, .id_bytes = 1024, .token_bytes = 4 * 1024 * 1024};
@@ -20,17 +22,40 @@ static const char *nonce_make(struct arena *arena)
     return arena_text(arena, bytes_of(hex));
 }
 
+/* What the witness says first is for us; the rest is the report. */
+struct ear {
+    struct spool *report;
+    const char   *order; /* path of the order, to be emptied */
+    size_t        heard; /* of RUNNER_READY */
+    bool          wrong;
+};
+
+static int ear_take(void *self, struct bytes bytes, struct err *err)
+{
+    struct ear *ear = self;
+
+    while (!ear->wrong && RUNNER_READY[ear->heard] != '\0' && bytes.size > 0) {
+        if (bytes.data[0] != (uint8_t)RUNNER_READY[ear->heard]) {
+            ear->wrong = true; /* somebody else talks: there is no report */
+            break;
+        }
+        ear->heard++;
+        bytes.data++;
+        bytes.size--;
+        if (RUNNER_READY[ear->heard] == '\0' && truncate(ear->order, 0) < 0) {
+            return err_errno(err, "withdrawing the order %s", ear->order);
+        }
+    }
+    return ear->wrong || bytes.size == 0 ? 0 : spool_take(ear->report, bytes, err);
+}
+
 static int inputs_make(const struct job *job, const struct arm *arm, const char *nonce,
                        const char **ret_dir, struct err *err)
 {
     const char *dir = arena_format(job->arena, "%s/in-%s", job->dir, arm->name);
 
     TRY(dir_make(dir, 0755, err));
-    TRY(runner_put(arm->runner, job->arena, dir, nonce, err));
-    if (arm->selection != NULL) {
-        TRY(input_put(arena_format(job->arena, "%s/selection", dir), bytes_of(arm->selection),
-                      err));
-    }
+    TRY(runner_put(arm->runner, job->arena, dir, nonce, &arm->tests, arm->selection, err));
     *ret_dir = dir;
     return 0;
 }
@@ -58,8 +83,8 @@ static int log_end(struct spool *log, const struct sandbox_end *end, struct err 
 }
 
 /* The evidence of a run, judged. A report that cannot be read is evidence too. */
-static int judge(struct arena *arena, const struct sandbox_end *end, struct spool *report,
-                 const char *nonce, struct arm_end *ret_end, struct err *err)
+static void judge(struct arena *arena, const struct sandbox_end *end, struct spool *report,
+                  const char *nonce, struct arm_end *ret_end)
 {
     struct test_report read = {0};
     struct err         unread = {0};
@@ -68,14 +93,15 @@ static int judge(struct arena *arena, const struct sandbox_end *end, struct spoo
                                    .exit_status = end->exit_status,
                                    .nonce = nonce};
 
-    TRY(spool_rewind(report, err));
     if (end->result_dropped > 0) {
         (void)err_set(&unread, ERR_TOO_LARGE, "the report has %lld bytes, at most %lld are read",
                       (long long)(end->result_bytes + end->result_dropped),
                       (long long)end->result_bytes);
     } else if (report->bytes == 0) {
         (void)err_set(&unread, ERR_NOT_FOUND, "there is no report");
-    } else if (junit_read(arena, report->fd, &junit_limits, &read, &unread) == 0) {
+    } else if (seal_check(report->fd, report->bytes, nonce, &unread) == 0 &&
+               lseek(report->fd, 0, SEEK_SET) == 0 &&
+               junit_read(arena, report->fd, &junit_limits, &read, &unread) == 0) {
         evidence.report = &read;
     }
     verdict_make(arena, &evidence, &ret_end->verdict);
@@ -83,7 +109,22 @@ static int judge(struct arena *arena, const struct sandbox_end *end, struct spoo
     if (!ret_end->verdict.believed && unread.code != ERR_NONE) {
         ret_end->detail = arena_text(arena, bytes_of(unread.story));
     }
-    return 0;
+}
+
+/* Ends of the witness that say nothing about the tests. */
+static int witness_check(const struct arm *arm, int exit_status, struct err *err)
+{
+    switch (exit_status) {
+    case WITNESS_LOST:
+        return err_set(err, ERR_SANDBOX_FAILED,
+                       "the order could not be withdrawn from the sandbox");
+    case WITNESS_LACKING:
+        return err_set(err, ERR_IMAGE_FAILED,
+                       "the image %s lacks what %s needs; make a base with prt qa-image",
+                       arm->image->name, arm->runner->framework);
+    default:
+        return 0;
+    }
 }
 
 int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *arm,
@@ -92,26 +133,28 @@ int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *ar
 {
     struct arena      *arena = arm->arena;
     const char        *nonce = nonce_make(arena);
-    const char        *script = arena_format(arena, SANDBOX_INPUTS "/%s", arm->runner->script);
-    const char *const  argv[] = {"sh", script, nonce, NULL};
+    struct ear         ear = {.report = report};
     struct sandbox_job run = {
         .id = arena_format(arena, "%s-%s", job->id, arm->name),
         .image = arm->image,
         .workspace = arm->workspace->dir,
-        .argv = argv,
-        .env = arm->runner->env,
+        .argv = runner_argv(arm->runner, arena),
+        .env = runner_env(arm->runner, arena, arm->hash_seed),
         .cwd = arena_format(arena, SANDBOX_WORKSPACE "/%s", arm->workspace->root),
         .limits = arm->limits,
         .log = {spool_take, log},
-        .result = {spool_take, report},
+        .result = {ear_take, &ear},
         .tick = {heart_beat, heart}};
     struct sandbox_end end;
 
     TRY(inputs_make(job, arm, nonce, &run.inputs, err));
+    ear.order = arena_format(arena, "%s/" RUNNER_ORDER, run.inputs);
     TRY(spool_say(log, err, "== %s: %s in %s ==\n", arm->name, arm->runner->framework,
                   arm->image->name));
     TRY(sandbox_run(sandbox, &run, &end, err));
     TRY(log_end(log, &end, err));
+    TRY(witness_check(arm, end.exit_status, err));
     ret_end->took_ms = end.took_ms;
-    return judge(arena, &end, report, nonce, ret_end, err);
+    judge(arena, &end, report, nonce, ret_end);
+    return 0;
 }

@@ -95,6 +95,7 @@ struct examination {
     struct heart    *heart;
     struct spool     log;
     struct round     after, before;
+    const char      *framework; /* NULL: not known yet */
 };
 
 static void examination_done(struct examination *exam)
@@ -127,7 +128,9 @@ static int round_run(struct examination *exam, const char *name, const struct sn
     TRY(layer_image(examiner, exam->job, name, &round->workspace, &exam->log, exam->heart,
                     &round->image, err));
     TRY(sandbox_own(examiner->sandbox, dir, err));
-    arm.runner = runner_for(dir);
+    TRY(runner_for(exam->arena, arena_format(exam->arena, "%s/%s", dir, round->workspace.root),
+                   &arm.runner, err));
+    exam->framework = arm.runner->framework;
     TRY(arm_run(examiner->sandbox, exam->job, &arm, &exam->log, &round->report, exam->heart,
                 &round->end, err));
     round->ran = true;
@@ -247,6 +250,7 @@ static int after_run(struct examination *exam, const struct question *question,
     validation->status = after->end.verdict.status;
     validation->reason = after->end.verdict.reason;
     validation->detail = plain(exam->arena, after->end.detail);
+    validation->framework = exam->framework;
     validation->after = &after->end.verdict;
     validation->runtime_ms = after->end.took_ms;
     validation->image = &after->image;
@@ -260,7 +264,7 @@ int examine(struct examiner *examiner, struct arena *arena, const struct questio
     struct examination exam = {.examiner = examiner, .arena = arena, .heart = heart};
     struct validation  validation = {.status = VERDICT_NOT_RUN,
                                      .reason = "no_snapshot",
-                                     .framework = runner_for("")->framework,
+                                     .framework = "pytest",
                                      .limits = &examiner->limits,
                                      .engine = sandbox_engine(examiner->sandbox),
                                      .runtime = sandbox_runtime(examiner->sandbox)};

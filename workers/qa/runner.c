@@ -1,44 +1,169 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/runner.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "value/json.h"
+#include "workers/qa/pattern.h"
 #include "workers/qa/runner_data.h"
-
-static const char *const pytest_files[] = {"pytest_launch.py", "pytest_run.sh", NULL};
-
-static const char *const python_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
-                                         "HOME=/tmp",
-                                         "USER=sandbox",
-                                         "LOGNAME=sandbox",
-                                         "LANG=C.UTF-8",
-                                         "TZ=UTC",
-                                         "CI=true",
-                                         "PYTHONDONTWRITEBYTECODE=1",
-                                         "PYTHONUNBUFFERED=1",
-                                         "PYTHONHASHSEED=0",
-                                         "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
-                                         NULL};
+#include "workers/qa/sandbox/sandbox.h"
 
 static const struct runner runners[] = {
-    {.framework = "pytest",
-     .script = "pytest_run.sh",
-     .sentinel = "pytest_sentinel.py",
-     .sentinel_name = "sentinel_%s.py",
-     .files = pytest_files,
-     .env = python_env,
-     .selects = true},
+#define RUNNER(name, performer, command, has, lacks, tests, control, config, selects)              \
+    {#name, performer, command, has, lacks, tests, control, config, selects},
+#include "schemas/runner.def"
+#undef RUNNER
 };
 
-const struct runner *runner_for(const char *workspace)
+/* Looking at a workspace: most entries, most of one file, most in all. */
+enum { LOOK_ENTRIES = 20000, LOOK_FILE = 64 * 1024, LOOK_BYTES = 16 * 1024 * 1024 };
+
+const struct runner *runner_named(const char *name)
 {
-    (void)workspace;
-    return &runners[0];
+    for (size_t i = 0; i < COUNT_OF(runners); i++) {
+        if (strcmp(runners[i].framework, name) == 0) {
+            return &runners[i];
+        }
+    }
+    return NULL;
 }
+
+/* -------------------------------------- which one -------------------------------------- */
+
+struct look {
+    const char *path;                /* of the file looked at */
+    char        text[LOOK_FILE + 1]; /* how it begins, after a line feed */
+    size_t      size;
+    bool        read;
+    int64_t     left;
+};
+
+static void text_read(struct look *look)
+{
+    CLEANUP(fd) int fd = open(look->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    size_t          got = 0;
+    struct err      ignored = {0};
+
+    look->read = true;
+    look->text[0] = '\n';
+    look->size = 1;
+    if (fd < 0 || look->left < LOOK_FILE ||
+        fd_read_all(fd, look->text + 1, LOOK_FILE - 1, &got, &ignored) < 0) {
+        return; /* a file that cannot be looked into says nothing */
+    }
+    look->size += got;
+    look->left -= (int64_t)got;
+}
+
+static bool text_holds(void *self, const char *text)
+{
+    struct look *look = self;
+
+    if (!look->read) {
+        text_read(look);
+    }
+    return memmem(look->text, look->size, text, strlen(text)) != NULL;
+}
+
+static void tree_shut(FTS *tree)
+{
+    if (tree != NULL) {
+        (void)fts_close(tree);
+    }
+}
+DEFINE_CLEANUP(tree, FTS *, tree_shut)
+
+/* Per runner: has it seen one of its files, and one it must not have? */
+struct marks {
+    bool has, lacks;
+};
+
+static void file_mark(struct look *look, const char *relative, struct marks *marks)
+{
+    look->read = false;
+    for (size_t i = 0; i < COUNT_OF(runners); i++) {
+        marks[i].has =
+            marks[i].has || pattern_fits_text(runners[i].has, relative, text_holds, look);
+        marks[i].lacks =
+            marks[i].lacks || pattern_fits_text(runners[i].lacks, relative, text_holds, look);
+    }
+}
+
+int runner_for(struct arena *arena, const char *dir, const struct runner **ret_runner,
+               struct err *err)
+{
+    char              *roots[] = {arena_text(arena, bytes_of(dir)), NULL};
+    CLEANUP(tree) FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    struct look       *look = arena_zero(arena, 1, sizeof(*look));
+    struct marks       marks[COUNT_OF(runners)] = {0};
+    size_t             prefix = strlen(dir) + 1;
+
+    if (tree == NULL) {
+        return err_errno(err, "looking through %s", dir);
+    }
+    look->left = LOOK_BYTES;
+    for (int i = 0; i < LOOK_ENTRIES; i++) {
+        FTSENT *entry = fts_read(tree);
+
+        if (entry == NULL) {
+            break;
+        }
+        if (entry->fts_info == FTS_D && strcmp(entry->fts_name, "node_modules") == 0) {
+            (void)fts_set(tree, entry, FTS_SKIP);
+        }
+        if (entry->fts_info == FTS_F) {
+            look->path = entry->fts_path;
+            file_mark(look, entry->fts_path + prefix, marks);
+        }
+    }
+    *ret_runner = &runners[COUNT_OF(runners) - 1];
+    for (size_t i = COUNT_OF(runners); i-- > 0;) {
+        if (marks[i].has && !marks[i].lacks) {
+            *ret_runner = &runners[i];
+        }
+    }
+    return 0;
+}
+
+/* -------------------------------------- how to start it -------------------------------------- */
+
+const char *const *runner_argv(const struct runner *runner, struct arena *arena)
+{
+    const char *const argv[] = {"python3", "-s", SANDBOX_INPUTS "/witness.py", runner->performer,
+                                NULL};
+    const char      **copy = arena_get(arena, sizeof(argv));
+
+    memcpy(copy, argv, sizeof(argv));
+    return copy;
+}
+
+const char *const *runner_env(const struct runner *runner, struct arena *arena, int hash_seed)
+{
+    const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                               "HOME=/tmp",
+                               "USER=sandbox",
+                               "LOGNAME=sandbox",
+                               "LANG=C.UTF-8",
+                               "TZ=UTC",
+                               "CI=true",
+                               "PYTHONDONTWRITEBYTECODE=1",
+                               "PYTHONUNBUFFERED=1",
+                               arena_format(arena, "PYTHONHASHSEED=%d", hash_seed),
+                               "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
+                               NULL};
+    const char      **copy = arena_get(arena, sizeof(env));
+
+    (void)runner;
+    memcpy(copy, env, sizeof(env));
+    return copy;
+}
+
+/* -------------------------------------- its files -------------------------------------- */
 
 struct bytes runner_file(const char *name)
 {
@@ -60,38 +185,38 @@ int input_put(const char *path, struct bytes bytes, struct err *err)
     return fd_write_all(fd, bytes, err);
 }
 
-/* The text with every @NONCE@ replaced. */
-static void nonce_put(struct buf *out, struct bytes text, const char *nonce)
+static int order_put(const struct runner *runner, struct arena *arena, const char *path,
+                     struct value *order, struct err *err)
 {
-    static const char mark[] = "@NONCE@";
-    const size_t      size = sizeof(mark) - 1;
+    CLEANUP(buf) struct buf json = {0};
 
-    for (size_t i = 0; i < text.size;) {
-        if (text.size - i >= size && memcmp(text.data + i, mark, size) == 0) {
-            buf_put_text(out, nonce);
-            i += size;
-        } else {
-            buf_put_byte(out, text.data[i++]);
-        }
-    }
+    value_put(arena, order, "command", value_text(runner->command));
+    value_put(arena, order, "patterns", value_text(runner->tests));
+    TRY(jcs_write(&json, order, err));
+    return input_put(path, buf_bytes(&json), err);
 }
 
 int runner_put(const struct runner *runner, struct arena *arena, const char *dir, const char *nonce,
-               struct err *err)
+               const struct test_list *tests, const char *selection, struct err *err)
 {
-    CLEANUP(buf) struct buf sentinel = {0};
-    const char             *before = strstr(runner->sentinel_name, "%s");
+    const char *const files[] = {"witness.py", "prt_perform.py",
+                                 arena_format(arena, "%s_perform.py", runner->performer)};
+    struct value      order = value_map();
+    struct value      ids = value_list();
 
-    for (size_t i = 0; runner->files[i] != NULL; i++) {
-        struct bytes bytes = runner_file(runner->files[i]);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        struct bytes bytes = runner_file(files[i]);
 
         if (bytes.data == NULL) {
-            return err_set(err, ERR_BUG, "the runner's file %s is not built in", runner->files[i]);
+            return err_set(err, ERR_BUG, "the runner's file %s is not built in", files[i]);
         }
-        TRY(input_put(arena_format(arena, "%s/%s", dir, runner->files[i]), bytes, err));
+        TRY(input_put(arena_format(arena, "%s/%s", dir, files[i]), bytes, err));
     }
-    nonce_put(&sentinel, runner_file(runner->sentinel), nonce);
-    return input_put(arena_format(arena, "%s/%.*s%s%s", dir, (int)(before - runner->sentinel_name),
-                                  runner->sentinel_name, nonce, before + 2),
-                     buf_bytes(&sentinel), err);
+    for (size_t i = 0; i < tests->count; i++) {
+        value_append(arena, &ids, value_text(tests->ids[i]));
+    }
+    value_put(arena, &order, "nonce", value_text(nonce));
+    value_put(arena, &order, "tests", ids);
+    value_put(arena, &order, "selection", selection == NULL ? value_null() : value_text(selection));
+    return order_put(runner, arena, arena_format(arena, "%s/" RUNNER_ORDER, dir), &order, err);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * runner.h - how the tests of a kind of project are run: data, one row each.
+ * runner.h - how the tests of a kind of project are run: the rows of schemas/runner.def.
  *
- * A runner's files are shown to the sandbox at SANDBOX_INPUTS; its script leaves a JUnit XML report
- * on standard output. Its sentinels, named after a nonce, are run beside the workspace's tests.
+ * A runner's files are shown to the sandbox at SANDBOX_INPUTS. One of them, the witness, starts
+ * there first, has the tests run below itself and writes one JUnit XML report to standard output,
+ * sealed (report/seal.h); everything else that is printed goes to the log. What it is to do, and
+ * the nonce of the seal, stand in the file "order", which has to be emptied when the witness says
+ * RUNNER_READY: nothing of the workspace runs before.
  */
 #ifndef PRT_WORKERS_QA_RUNNER_H
 #define PRT_WORKERS_QA_RUNNER_H
@@ -13,18 +16,27 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#define RUNNER_READY "ready\n"
+#define RUNNER_ORDER "order"
+
 struct runner {
-    const char        *framework;
-    const char        *script;        /* sh <script> <nonce> */
-    const char        *sentinel;      /* the file with @NONCE@ in it */
-    const char        *sentinel_name; /* %s in it stands for the nonce */
-    const char *const *files;         /* all it needs, ends in NULL */
-    const char *const *env;
-    bool               selects; /* heeds the file "selection" beside its script */
+    const char *framework; /* its name, on the wire too */
+    const char *performer, *command;
+    const char *has, *lacks;
+    const char *tests, *control, *config; /* lists of patterns (pattern.h) */
+    bool        selects;                  /* understands the selection of a test_run event */
 };
 
-/* The one for a workspace; there is only pytest so far. */
-const struct runner *runner_for(const char *workspace);
+/* The one for a project: `dir` is its root. Looks at names, and into some files. */
+WARN_UNUSED int runner_for(struct arena *arena, const char *dir, const struct runner **ret_runner,
+                           struct err *err);
+
+/* By name; NULL when there is none. */
+const struct runner *runner_named(const char *name);
+
+/* What to run inside, ends in NULL; its environment, ends in NULL too. hash_seed is Python's. */
+const char *const *runner_argv(const struct runner *runner, struct arena *arena);
+const char *const *runner_env(const struct runner *runner, struct arena *arena, int hash_seed);
 
 /* Text of a file of runner/, compiled in; data NULL when there is none of that name. */
 struct bytes runner_file(const char *name);
@@ -32,8 +44,17 @@ struct bytes runner_file(const char *name);
 /* A new file that everybody may read. */
 WARN_UNUSED int input_put(const char *path, struct bytes bytes, struct err *err);
 
-/* Writes the runner's files and its sentinels into the empty directory `dir`. */
+/* What is to be run: test ids as reports have them, or files, directories and classes in the same
+ * notation. None: all tests. */
+struct test_list {
+    const char *const *ids;
+    size_t             count;
+};
+
+/* Writes the runner's files and the order into the empty directory `dir`. `selection` is what a
+ * test_run event says was run, or NULL; a runner that does not select refuses it. */
 WARN_UNUSED int runner_put(const struct runner *runner, struct arena *arena, const char *dir,
-                           const char *nonce, struct err *err);
+                           const char *nonce, const struct test_list *tests, const char *selection,
+                           struct err *err);
 
 #endif

@@ -234,7 +234,7 @@ static const struct cheat cheats[] = {
      "import os, pytest\n@pytest.fixture(autouse=True)\ndef out(): os._exit(0)\n"},
     {"os._exit(1) in a fixture", "tampered", "conftest.py",
      "import os, pytest\n@pytest.fixture(autouse=True)\ndef out(): os._exit(1)\n"},
-    {"an empty report written at exit", "tampered", "conftest.py",
+    {"a report written at exit", "failed", "conftest.py",
      "import atexit, glob, sys\n"
      "def lie():\n"
      "    for at in glob.glob('/tmp/report-*.xml'):\n"
@@ -253,10 +253,8 @@ static const struct cheat cheats[] = {
      "import os, signal\ndef pytest_runtest_setup(): os.kill(os.getpid(), signal.SIGKILL)\n"},
     {"sys.exit while collecting", "tampered", "conftest.py", "import sys\nsys.exit(0)\n"},
     {"sentinels left out", "tampered", "conftest.py",
-     "def pytest_collection_modifyitems(items):\n"
-     "    pass\n"
      "def pytest_runtestloop(session):\n"
-     "    session.items[:] = [i for i in session.items if 'Sentinel' not in i.nodeid]\n"},
+     "    session.items[:] = [i for i in session.items if not str(i.path).startswith('/tmp')]\n"},
 };
 
 TEST(examine, passes_no_cheat)

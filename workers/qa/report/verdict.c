@@ -6,6 +6,16 @@
 /* What pytest ends with; the must-fail sentinel makes 1 the only right one. */
 enum { EXIT_TESTS_FAILED = 1, EXIT_INTERRUPTED = 2, EXIT_INTERNAL = 3, EXIT_USAGE = 4 };
 
+/* From WITNESS_FOUL on, in the order of witness.py's EXIT_FOUL. */
+static const char *const fouls[] = {"protocol", "evidence", "sentinel", "machinery", "ended"};
+
+static const char *foul_of(int exit_status)
+{
+    int which = exit_status - WITNESS_FOUL;
+
+    return which >= 0 && which < (int)COUNT_OF(fouls) ? fouls[which] : "exit_status";
+}
+
 const char *verdict_word(enum verdict_status status)
 {
     static const char *const words[VERDICTS] = {"passed", "failed",   "flaky",       "timeout",
@@ -113,7 +123,7 @@ void verdict_make(struct arena *arena, const struct evidence *evidence, struct v
     } else if (honest_failure(evidence, &reason)) {
         say(&verdict, VERDICT_FAILED, reason);
     } else if (evidence->exit_status != EXIT_TESTS_FAILED) {
-        say(&verdict, VERDICT_TAMPERED, "exit_status");
+        say(&verdict, VERDICT_TAMPERED, foul_of(evidence->exit_status));
     } else if (evidence->report == NULL) {
         say(&verdict, VERDICT_TAMPERED, "report");
     } else if (!sentinels_take(arena, evidence, &verdict.report)) {

@@ -29,6 +29,13 @@ enum verdict_status {
 
 const char *verdict_word(enum verdict_status status);
 
+/* What the witness (runner/witness.py) ends with, besides what runners end with. */
+enum {
+    WITNESS_FOUL = 80, /* and the next ones: something no honest run does; witness_foul names it */
+    WITNESS_LOST = 97,
+    WITNESS_LACKING = 98
+};
+
 /* What a run left behind. */
 struct evidence {
     bool                      timed_out, oom;

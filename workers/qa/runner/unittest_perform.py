@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""unittest in the current directory, telling the witness what happens. Imported by witness.py."""
+
+import os
+import sys
+import time
+import traceback
+import unittest
+
+from prt_perform import changed, chosen, paths, prints, sentinel_make, teller, witnessed
+
+TRIES = ([],)
+BEFORE = prints("unittest")
+
+
+def flat(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flat(test)
+        else:
+            yield test
+
+
+def name_of(test):
+    """tests.test_a.TestB.test_c as tests/test_a.py::TestB::test_c."""
+    kind = type(test)
+    method = getattr(test, "_testMethodName", None)
+    if kind.__module__ == "unittest.loader" or method is None:
+        return str(test.id())
+    return f"{kind.__module__.replace('.', '/')}.py::{kind.__qualname__.replace('.', '::')}::{method}"
+
+
+class Result(unittest.TestResult):
+    """Tells of each test as it goes; of a subtest that fails, as of its test."""
+
+    def __init__(self, tell, ask, numbers, sentinels):
+        super().__init__()
+        self.tell, self.ask, self.numbers, self.sentinels = tell, ask, numbers, sentinels
+        self.bad = self.ran = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        number, tell = self.numbers[test], self.tell
+        self.start = time.monotonic()
+        tell("begin", number)
+        if test in self.sentinels:
+            sys.modules[type(test).__module__].WANT = self.ask(number)
+        method = getattr(test, test._testMethodName)
+        setattr(test, test._testMethodName, witnessed(method, lambda how: tell("call", number, how), unittest.SkipTest))
+
+    def put(self, test, outcome, expected=False, text=""):
+        test = getattr(test, "test_case", test)
+        if test not in self.numbers:  # setUpClass, setUpModule
+            self.tell("broken", str(test), "skipped" if outcome == "skipped" else "error", text)
+        else:
+            self.tell("report", self.numbers[test], "call", outcome, expected, time.monotonic() - self.start, text)
+        self.bad += outcome not in ("passed", "skipped")
+
+    def addSuccess(self, test):
+        self.put(test, "passed")
+
+    def addFailure(self, test, err):
+        self.put(test, "failed", text="".join(traceback.format_exception(*err)))
+
+    addError = addFailure
+
+    def addSkip(self, test, reason):
+        self.put(test, "skipped", text=str(reason))
+
+    def addExpectedFailure(self, test, err):
+        self.put(test, "skipped", True, "expected failure")
+
+    def addUnexpectedSuccess(self, test):
+        self.put(test, "failed", text="an unexpected success")
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.put(test, "failed", text="".join(traceback.format_exception(*err)))
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.tell("end", self.numbers[test])
+
+
+def load(loader, tests):
+    own = list(flat(loader.discover(".", "test*.py", ".")))
+    return [test for test in own if chosen(name_of(test), tests)] if tests else own
+
+
+def perform(end, options):
+    tell, ask, order = teller(end)
+    paths()
+    loader = unittest.TestLoader()
+    own = load(loader, order["tests"])
+    sentinel = sentinel_make()
+    sys.path.append(os.path.dirname(sentinel))
+    mine = list(flat(loader.loadTestsFromName(os.path.basename(sentinel)[:-3])))
+    planned = mine[:1] + own + mine[1:]
+    for test in planned:
+        tell("item", name_of(test), test in mine)
+    tell("planned")
+    result = Result(tell, ask, {test: number for number, test in enumerate(planned)}, mine)
+    unittest.TestSuite(planned).run(result)
+    name = changed(BEFORE)
+    if name is not None:
+        tell("changed", name)
+    tell("done", 1 if result.bad else 0)
