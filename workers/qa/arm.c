@@ -139,7 +139,7 @@ int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *ar
         .image = arm->image,
         .workspace = arm->workspace->dir,
         .argv = runner_argv(arm->runner, arena),
-        .env = runner_env(arm->runner, arena, arm->hash_seed),
+        .env = runner_env(arena, arm->hash_seed),
         .cwd = arena_format(arena, SANDBOX_WORKSPACE "/%s", arm->workspace->root),
         .limits = arm->limits,
         .log = {spool_take, log},

@@ -142,7 +142,7 @@ const char *const *runner_argv(const struct runner *runner, struct arena *arena)
     return copy;
 }
 
-const char *const *runner_env(const struct runner *runner, struct arena *arena, int hash_seed)
+const char *const *runner_env(struct arena *arena, int hash_seed)
 {
     const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                "HOME=/tmp",
@@ -158,7 +158,6 @@ const char *const *runner_env(const struct runner *runner, struct arena *arena, 
                                NULL};
     const char      **copy = arena_get(arena, sizeof(env));
 
-    (void)runner;
     memcpy(copy, env, sizeof(env));
     return copy;
 }

@@ -36,7 +36,7 @@ const struct runner *runner_named(const char *name);
 
 /* What to run inside, ends in NULL; its environment, ends in NULL too. hash_seed is Python's. */
 const char *const *runner_argv(const struct runner *runner, struct arena *arena);
-const char *const *runner_env(const struct runner *runner, struct arena *arena, int hash_seed);
+const char *const *runner_env(struct arena *arena, int hash_seed);
 
 /* Text of a file of runner/, compiled in; data NULL when there is none of that name. */
 struct bytes runner_file(const char *name);
