@@ -390,23 +390,34 @@ static int fetch(struct loop *loop, size_t *ret_count, struct err *err)
                      loop->msgs, ret_count, err);
 }
 
-/* Now and then: how far behind is the stage? And the oldest of what it has settled makes room where
- * the stream is nearly full. */
+/* How far behind is the stage? And the oldest of what it has settled makes room where the stream is
+ * nearly full. */
 static void look_after_stream(struct loop *loop)
 {
     struct consumer_state state;
     struct err            err = {0};
 
-    if (clock_mono_us() < loop->look_at_us) {
-        return;
-    }
-    loop->look_at_us = clock_mono_us() + LOOK_MS * 1000LL;
     if (stream_consumer_state(loop->farm->stream, loop->row->stream, loop->row->role, &state,
                               &err) == 0) {
         metric_set(METRIC_stage_lag, 0, (int64_t)state.pending);
     }
     if (stream_make_room(loop->farm->stream, loop->row->stream, loop->row->role, &err) < 0) {
         LOG(&loop->log, WARN, "stream not looked after", KV("story", err.story));
+    }
+}
+
+static void look_after(struct loop *loop)
+{
+    struct err err = {0};
+
+    if (clock_mono_us() < loop->look_at_us) {
+        return;
+    }
+    loop->look_at_us = clock_mono_us() + LOOK_MS * 1000LL;
+    look_after_stream(loop);
+    if (loop->stage->tend != NULL && loop->stage->tend(loop->self, &err) < 0) {
+        LOG(&loop->log, WARN, "stage not tended", KV("why", err_name(err.code)),
+            KV("story", err.story));
     }
 }
 
@@ -431,7 +442,7 @@ int loop_run(struct loop *loop, struct err *err)
             loop->stream_gone = false;
             outage_over(loop);
         }
-        look_after_stream(loop);
+        look_after(loop);
         if (count > 0) {
             hold(loop, count);
             work_batch(loop, count);

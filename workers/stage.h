@@ -74,6 +74,10 @@ struct stage {
     int (*handle_batch)(void *self, struct delivery *in, size_t count, struct outbox *out,
                         struct err *err);
 
+    /* Every few seconds, also when nothing comes: what no delivery asks for. May be NULL. A failure
+     * is logged, and it is called again. */
+    int (*tend)(void *self, struct err *err);
+
     void (*close)(void *self);
 };
 

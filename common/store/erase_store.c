@@ -17,6 +17,7 @@ enum {
     DROP_JUDGE,
     DROP_CALLS,
     DROP_HEAD,
+    DROP_DEAD,
     DROP_KEYS,
     MARK,
     ROWS_END,
@@ -56,6 +57,7 @@ const struct statement erase_statements[STATEMENTS] = {
     [DROP_JUDGE] = { "erase_judge", "DELETE FROM judge_results WHERE trace_no = $1", 1 },
     [DROP_CALLS] = { "erase_calls", "DELETE FROM judge_calls WHERE trace_no = $1", 1 },
     [DROP_HEAD] = { "erase_head", "DELETE FROM trace_heads WHERE trace_no = $1", 1 },
+    [DROP_DEAD] = { "erase_dead", "DELETE FROM dead_outbox WHERE trace_no = $1", 1 },
     [DROP_KEYS] = { "erase_keys",
         "DELETE FROM idempotency_keys k USING traces t"
         " WHERE t.trace_no = $1 AND k.tenant = t.tenant AND k.scope = t.trace_id", 1 },

@@ -46,8 +46,25 @@ post 1 0
 expect "$(status)" = 200
 events 2
 
+# A chunk that waits, and whose turn comes only after its seqs have gone by: answered "pending", it ends
+# in the dead letters too, with what was refused of it; corrected, it takes its place.
+api POST "/v1/traces/$trace/events:ingest" -H 'Content-Type: application/json' \
+    -d '{"chunk_id":"c-3","chunk_seq":3,"events":[{"id":"e-3","seq":1,"ts_client_s":1,"type":"cmd_run","cmd":"make","exit_code":0}]}' >/dev/null
+expect "$(jq -r .status "$work/answer")" = pending
+post 2 0
+expect "$(status)" = 200
+wait_until dead --trace "$trace" --reason schema
+letter=$(prt --json dead list | jq '.dead_letters[0].seq')
+expect "$(prt --json dead list | jq -r '.dead_letters[0].code')" = seq_not_increasing
+expect "$(prt dead show "$letter" --payload | jq -c '.body | [.chunk_id, .chunk_seq, .events[0].id]')" = '["c-3",3,"e-3"]'
+expect "$(db "SELECT count(*) FROM dead_outbox")" = 0
+printf '#!/bin/sh\nsed -i "s/\\"seq\\": 1/\\"seq\\": 3/" "$1"\n' >"$work/later"
+chmod 755 "$work/later"
+EDITOR="$work/later" prt dead edit "$letter" 2>/dev/null
+wait_until events 4
+
 # What is dropped is gone, and only after a yes.
-post 2 '"nought"'
+post 4 '"nought"'
 wait_until dead
 if prt dead drop --all </dev/null 2>/dev/null; then exit 1; fi
 if prt dead drop --yes 2>/dev/null; then exit 1; fi

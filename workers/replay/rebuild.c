@@ -287,6 +287,7 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
         return 0;
     }
     TRY(whole_check(&whole, &attempt->was, &attempt->damage, err));
+    of->validator->batch.buried = attempt->damage != NULL;
     if (attempt->damage != NULL) {
         TRY(trace_reset(store, of->arena, attempt->was.trace_no, err));
     }

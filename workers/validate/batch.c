@@ -13,6 +13,7 @@ void batch_done(struct batch *batch)
     buf_done(&batch->lines);
     buf_done(&batch->events);
     buf_done(&batch->artifacts);
+    buf_done(&batch->dead);
     keyset_done(&batch->keyset);
 }
 
@@ -25,6 +26,7 @@ static void begin_anew(struct batch *batch)
     batch->lines.size = 0;
     batch->events.size = 0;
     batch->artifacts.size = 0;
+    batch->dead.size = 0;
     keyset_clear(&batch->keyset);
     batch->traces = NULL;
     batch->trace_count = 0;

@@ -14,6 +14,7 @@
 #define PRT_WORKERS_VALIDATE_BATCH_H
 
 #include "store/chunk_store.h"
+#include "store/dead_store.h"
 #include "store/key_store.h"
 #include "trace/chain.h"
 #include "workers/validate/intake.h"
@@ -55,6 +56,7 @@ struct batch {
     struct entry **entries; /* sorted by trace, then by seq in the stream */
     size_t         count;
     bool           careful; /* look every event id up: one of them is taken */
+    bool           buried;  /* what is refused at its turn is in the dead letters already */
 
     /* of one attempt */
     struct arena      *arena;
@@ -65,6 +67,7 @@ struct batch {
     struct buf         lines;                    /* the segment */
     struct buf         events;                   /* struct event_record */
     struct buf         artifacts;                /* struct artifact_record */
+    struct buf         dead;                     /* struct dead_record */
     struct keyset      keyset;                   /* of events */
     char               segment_key[SEGMENT_KEY]; /* "": no object was put */
     int64_t            drained;
@@ -124,6 +127,10 @@ void link_hold(struct batch *batch, struct trace *trace, struct record *record);
 bool link_nothing_stands(const struct content *content);
 void link_refuse(struct batch *batch, struct record *record, const struct chunk_refusal *refusals,
                  size_t count);
+
+/* -------- bury.c: what was refused of a chunk that had waited goes to the dead letters -------- */
+WARN_UNUSED int bury_refused(struct batch *batch, const struct record *record,
+                             const struct chunk_refusal *refusals, size_t count, struct err *err);
 
 /* -------- save.c: the segment object and all rows; inside the transaction -------- */
 WARN_UNUSED int batch_save(struct batch *batch, struct err *err);

@@ -12,6 +12,7 @@
 
 #include "store/erase_store.h"
 #include "trace/claim.h"
+#include "trace/dead_letter.h"
 #include "workers/validate/validator.h"
 
 enum { SEGMENTS_A_LEASE = 20, LIST_MOST = 1000 };
@@ -146,11 +147,27 @@ static int delete_under(struct validator *validator, struct delivery *in, enum b
     return 0;
 }
 
+/* What the message stands for; a dead letter is looked into. */
+static int claim_of(struct arena *arena, bool dead, struct bytes body, struct claim *ret_claim,
+                    struct err *err)
+{
+    struct dead_letter letter;
+    struct message     message;
+
+    if (dead) {
+        TRY(dead_letter_read(arena, body, &letter, err));
+        body = letter.payload;
+    }
+    TRY(message_read(body, &message, err));
+    return message.kind == MESSAGE_CLAIM ? claim_read(arena, message.body, ret_claim, err) : -1;
+}
+
 /* Messages that were too large for the stream lie in the object store. */
-static int delete_claims(struct validator *validator, const char *subject, struct err *err)
+static int delete_claims(struct validator *validator, bool dead, const char *subject,
+                         struct err *err)
 {
     struct browse_settings settings = {
-        .stream_name = "PRT_INGEST", .subject = subject, .bodies = true};
+        .stream_name = dead ? "PRT_DEAD" : "PRT_INGEST", .subject = subject, .bodies = true};
     CLEANUP(browse) struct browse *browse = NULL;
     CLEANUP(arena) struct arena   *arena = arena_new();
     bool                           there = true;
@@ -158,7 +175,6 @@ static int delete_claims(struct validator *validator, const char *subject, struc
     TRY(browse_open(&browse, validator->stream, &settings, err));
     for (;;) {
         struct stored_msg stored;
-        struct message    message;
         struct claim      claim;
         struct err        unread = {0};
 
@@ -167,8 +183,7 @@ static int delete_claims(struct validator *validator, const char *subject, struc
         if (!there) {
             return 0;
         }
-        if (message_read(stored.body, &message, &unread) == 0 && message.kind == MESSAGE_CLAIM &&
-            claim_read(arena, message.body, &claim, &unread) == 0) {
+        if (claim_of(arena, dead, stored.body, &claim, &unread) == 0) {
             TRY(blob_delete(validator->batch.blob, BUCKET_CHUNKS, claim.key, err));
         }
     }
@@ -185,13 +200,16 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
     if (validator->stream == NULL) {
         return 0;
     }
+    TRY(delete_claims(validator, true,
+                      arena_format(in->arena, "prt.dead.*.%s.%s", in->to.tenant, in->to.trace),
+                      err));
     for (size_t i = 0; i < COUNT_OF(streams); i++) {
         TRY(stream_purge(validator->stream, streams[i].stream,
                          arena_format(in->arena, "prt.%s.*.%s.%s", streams[i].family,
                                       in->to.tenant, in->to.trace),
                          err));
     }
-    TRY(delete_claims(validator, ingest, err));
+    TRY(delete_claims(validator, false, ingest, err));
     return stream_purge(validator->stream, "PRT_INGEST", ingest, err);
 }
 

@@ -50,6 +50,7 @@ void link_refuse(struct batch *batch, struct record *record, const struct chunk_
     record->row.http = err_http(ERR_EVENTS_REFUSED);
     record->row.verdict = arena_bytes(batch->arena, buf_bytes(&json));
     record->row.num_events = 0;
+    record->row.payload = (struct bytes){NULL, 0};
     record->changed = true;
     batch->tally.chunks_refused++;
     batch->tally.events_refused += (int64_t)count;
@@ -221,6 +222,10 @@ int link_chunk(struct batch *batch, struct trace *trace, struct record *record, 
     struct outcome        out;
 
     TRY(link_events(batch, trace, content, &out, err));
+    if (record->stored && !batch->buried && out.refusal_count > content->refusal_count) {
+        TRY(bury_refused(batch, record, out.refusals + content->refusal_count,
+                         out.refusal_count - content->refusal_count, err));
+    }
     if (record->row.status == CHUNK_PENDING) {
         trace->row.pending_chunks--;
         trace->row.pending_events -= (int64_t)content->event_count;
@@ -229,8 +234,6 @@ int link_chunk(struct batch *batch, struct trace *trace, struct record *record, 
     trace->changed = true;
     record->changed = true;
     if (content->event_count > 0 && out.added == 0 && out.duplicate == 0) {
-        /* Nobody but us has the payload of a chunk that was accepted before: it stays in its row.
-         */
         link_refuse(batch, record, out.refusals, out.refusal_count);
         return 0;
     }

@@ -119,6 +119,7 @@ static int save_traces(struct batch *batch, struct err *err)
 int batch_save(struct batch *batch, struct err *err)
 {
     size_t  artifacts = batch->artifacts.size / sizeof(struct artifact_record);
+    size_t  dead = batch->dead.size / sizeof(struct dead_record);
     int64_t segment_no = 0;
 
     TRY(save_segment(batch, &segment_no, err));
@@ -126,6 +127,10 @@ int batch_save(struct batch *batch, struct err *err)
     if (artifacts > 0) {
         TRY(artifacts_save(batch->store, batch->arena,
                            (const struct artifact_record *)batch->artifacts.data, artifacts, err));
+    }
+    if (dead > 0) {
+        TRY(dead_add(batch->store, batch->arena, (const struct dead_record *)batch->dead.data, dead,
+                     err));
     }
     if (batch->key_count > batch->key_known) {
         TRY(keys_add(batch->store, batch->arena, batch->keys + batch->key_known,

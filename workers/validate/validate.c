@@ -63,6 +63,7 @@ struct validator *validator_new(const struct farm *farm)
             },
     };
     validator->stream = farm->stream;
+    validator->claim_check_from = config->claim_check_from;
     validator->batch.store = farm->store;
     validator->batch.blob = farm->blob;
     validator->batch.hmac = hmac_new((struct bytes){farm->chain_key, KEY_BYTES});
@@ -243,18 +244,18 @@ static int run_all(struct validator *validator, struct entry **entries, size_t l
     return 0;
 }
 
-/* Now and then; it may fail without harm, another worker does it. */
-static void sweep_keys(struct validator *validator)
+static int validate_tend(void *self, struct err *err)
 {
-    int64_t    now_us = clock_mono_us();
-    int64_t    gone = 0;
-    struct err ignored = {0};
+    struct validator *validator = self;
+    int64_t           now_us = clock_mono_us();
+    int64_t           gone = 0;
 
     if (now_us - validator->swept_us > KEY_SWEEP_MS * 1000LL) {
         validator->swept_us = now_us;
-        (void)!keys_expire(validator->batch.store, validator->arena,
-                           clock_us() - KEY_LIFE_H * 3600LL * 1000000, KEY_SWEEP, &gone, &ignored);
+        TRY(keys_expire(validator->batch.store, validator->arena,
+                        clock_us() - KEY_LIFE_H * 3600LL * 1000000, KEY_SWEEP, &gone, err));
     }
+    return bury_all(validator, err);
 }
 
 static int validate_handle_batch(void *self, struct delivery *in, size_t total, struct outbox *out,
@@ -272,12 +273,12 @@ static int validate_handle_batch(void *self, struct delivery *in, size_t total, 
             (void)!erase_finish(validator, &in[i], &in[i].err);
         }
     }
-    sweep_keys(validator);
     return 0;
 }
 
 const struct stage validate_stage = {
     .open = validate_open,
     .handle_batch = validate_handle_batch,
+    .tend = validate_tend,
     .close = validate_close,
 };

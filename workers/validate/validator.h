@@ -13,12 +13,16 @@ struct validator {
     struct batch  batch;
     struct stream *stream; /* for erasing; NULL: there is none */
     struct arena *arena; /* entries of one batch */
+    int64_t       claim_check_from;
     int64_t       swept_us;
 };
 
 struct validator *validator_new(const struct farm *farm);
 void              validator_free(struct validator *validator);
 DEFINE_CLEANUP(validator, struct validator *, validator_free)
+
+/* -------- bury.c: what lies in dead_outbox goes into PRT_DEAD; on -1 some of it is left -------- */
+WARN_UNUSED int bury_all(struct validator *validator, struct err *err);
 
 /* -------- erase.c: what is left to do for an erase message that was taken and committed; -1 has it
  * delivered again -------- */

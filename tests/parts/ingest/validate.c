@@ -268,28 +268,6 @@ TEST(validate, a_refused_delivery_is_refused_again_after_a_crash)
     CHECK_NUMBER(world->in[0].err.code, ERR_EVENTS_REFUSED);
 }
 
-TEST(validate, a_pending_chunk_that_falls_at_its_turn_stays_to_be_seen)
-{
-    CLEANUP(world) struct world *world = world_new();
-
-    put_message(world, "t", MESSAGE_CHUNK, /* wants to lie below what comes before it */
-                "{\"chunk_id\":\"low\",\"chunk_seq\":1,\"events\":["
-                "{\"id\":\"l\",\"seq\":2,\"ts_client_s\":1,\"type\":\"cmd_run\",\"cmd\":\"ls\","
-                "\"exit_code\":0}]}");
-    validated(world);
-    CHECK(holds(answer_of(world, 0), "\"status\":\"pending\""));
-    put_chunk(world, "t", 0, 10, 5);
-    validated(world);
-    CHECK_NUMBER(ask(world, NEXT_CHUNK, "t"), 1);
-    CHECK_NUMBER(ask(world, REFUSED_ROWS " AND payload IS NOT NULL", "t"), 1);
-    CHECK_NUMBER(ask(world, PENDING, "t"), 0);
-    CHECK_NUMBER(ask(world, PENDING_EVENTS, "t"), 0);
-    put_message(world, "t", MESSAGE_CHUNK, chunk_json(world, "low", 1, 20, 1)); /* corrected */
-    validated(world);
-    CHECK(holds(answer_of(world, 0), "\"status\":\"success\""));
-    CHECK_NUMBER(ask(world, NEXT_CHUNK, "t"), 2);
-}
-
 TEST(validate, a_broken_envelope_is_answered_with_its_fields_and_hurts_nobody)
 {
     CLEANUP(world) struct world *world = world_new();
