@@ -5,10 +5,14 @@
 
 enum { WANT, LOCK, READ, SAVE, SAVE_OPENING, ADD_HEAD, READ_HEAD, FINALIZE, ACCOUNTS, STATEMENTS };
 
+/* The database's clock: the one that every process sees. */
+#define NOW_US "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 /* Every reader of a whole row takes these, in the order of struct trace_record. */
 #define TRACE_COLUMNS                                                                              \
     "trace_no, trace_id, tenant, status, chain_head, num_events, last_seq, next_chunk_seq,"        \
-    " pending_chunks, pending_events, open_hash, opened_us, completed_us, complete_seen_us,"       \
+    " pending_chunks, pending_events, open_hash, opened_us, completed_us,"                         \
+    " " NOW_US " - complete_seen_us,"                                                              \
     " complete_seq, expected_chunks, document_key, document_sha256, document_bytes, qa_splice,"       \
     " accepted_events, dead_events"
 
@@ -34,16 +38,17 @@ const struct statement trace_statements[STATEMENTS] = {
         " num_events = q.num_events, last_seq = q.last_seq, next_chunk_seq = q.next_chunk_seq,"
         " pending_chunks = q.pending_chunks, pending_events = q.pending_events,"
         " completed_us = nullif(q.completed_us, 0),"
-        " complete_seen_us = nullif(q.complete_seen_us, 0),"
+        " complete_seen_us = CASE WHEN q.completed_us <> 0"
+        " THEN coalesce(t.complete_seen_us, " NOW_US ") END,"
         " complete_seq = nullif(q.complete_seq, 0), expected_chunks = nullif(q.expected_chunks, -1),"
         " accepted_events = q.accepted_events, dead_events = q.dead_events"
         " FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[],"
         " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
-        " $12::bigint[], $13::bigint[], $14::bigint[])"
+        " $12::bigint[], $13::bigint[])"
         " AS q (trace_no, status, chain_head, num_events, last_seq, next_chunk_seq,"
-        " pending_chunks, pending_events, completed_us, complete_seen_us, complete_seq,"
+        " pending_chunks, pending_events, completed_us, complete_seq,"
         " expected_chunks, accepted_events, dead_events)"
-        " WHERE t.trace_no = q.trace_no", 14 },
+        " WHERE t.trace_no = q.trace_no", 13 },
 
     [SAVE_OPENING] = { "trace_open_save",
         "UPDATE traces SET opened_us = $2, open_hash = $3, participant_id = $4, task_id = $5,"
@@ -124,7 +129,7 @@ static int row_read(struct arena *arena, const struct rows *rows, size_t at,
     row.opened = hash_read(rows, at, 10, row.open_hash);
     row.opened_us = rows_whole(rows, at, 11);
     row.completed_us = rows_whole(rows, at, 12);
-    row.complete_seen_us = rows_whole(rows, at, 13);
+    row.complete_waited_us = rows_null(rows, at, 13) ? 0 : rows_whole(rows, at, 13);
     row.complete_seq = rows_whole(rows, at, 14);
     row.expected_chunks = rows_null(rows, at, 15) ? -1 : rows_whole(rows, at, 15);
     if (!rows_null(rows, at, 16)) {
@@ -227,7 +232,6 @@ int traces_save(struct store *store, struct arena *arena, const struct trace_rec
     WHOLES(pending_chunks);
     WHOLES(pending_events);
     WHOLES(completed_us);
-    WHOLES(complete_seen_us);
     WHOLES(complete_seq);
     WHOLES(expected_chunks);
     WHOLES(accepted_events);

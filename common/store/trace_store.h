@@ -33,8 +33,9 @@ struct trace_record {
     uint8_t open_hash[STORE_HASH];
     int64_t opened_us;
 
-    int64_t completed_us, complete_seen_us, complete_seq; /* 0: not completed */
-    int64_t expected_chunks;                              /* -1: none were declared */
+    int64_t completed_us, complete_seq; /* 0: not completed */
+    int64_t complete_waited_us;         /* since validate saw that; by the database's clock alone */
+    int64_t expected_chunks;            /* -1: none were declared */
 
     const char *document_key; /* NULL until finalized */
     uint8_t     document_sha256[STORE_HASH];

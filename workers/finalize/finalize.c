@@ -3,9 +3,9 @@
  * finalize - everything here? Then the trace becomes its document.
  *
  *   completing --not all settled, time left--------> put back, asked again soon
- *   completing --all settled, or time is up:
- *                  some wait for a gap-------------> asks validate to chain across it and to close
- *                  none wait-----------------------> closed
+ *   completing --all settled, none waits-----------> closed
+ *   completing --some wait for a gap, or time is up
+ *                and declared ones are missing-----> asks validate to chain what is there and to close
  *   closed ------> document written, signed -------> finalized; qa is next
  *   finalized ---> the same messages and the same answer again
  */
@@ -56,7 +56,7 @@ static int finalize_open(struct farm *farm, void **ret_self, struct err *err)
 
 static int not_ready(const struct trace_record *trace, const char *what, struct err *err)
 {
-    int64_t waited_ms = (clock_us() - trace->complete_seen_us) / 1000;
+    int64_t waited_ms = trace->complete_waited_us / 1000;
 
     (void)err_set(err, ERR_TRACE_NOT_READY, "trace %s: %s", trace->id, what);
     err->retry_after_ms = waited_ms < 100 ? 25 : waited_ms < 4000 ? (uint32_t)waited_ms / 4 : 1000;
@@ -78,16 +78,18 @@ static int is_settled(const struct finalizer *finalizer, const struct trace_reco
     return 0;
 }
 
-/* TRACE_NOT_READY until the trace can be closed. */
+/* TRACE_NOT_READY until the trace can be closed. *ret_missing: declared chunks are not there. One of
+ * them may be on its way at this moment: then the last word is that of validate, which sees what
+ * came before it. */
 static int check_ready(const struct finalizer *finalizer, struct arena *arena,
-                       const struct trace_record *trace, struct err *err)
+                       const struct trace_record *trace, bool *ret_missing, struct err *err)
 {
-    bool    late = clock_us() - trace->complete_seen_us >= finalizer->wait_us;
+    bool    late = trace->complete_waited_us >= finalizer->wait_us;
     bool    settled = false;
     int64_t taken = 0;
 
-    /* Whatever the clock says, and clocks differ between machines: what was accepted before
-     * "complete" belongs into the document. */
+    *ret_missing = false;
+    /* Whatever the clock says: what was accepted before "complete" belongs into the document. */
     TRY(is_settled(finalizer, trace, &settled, err));
     if (!settled) {
         return not_ready(trace, "validate has not got through what was sent before", err);
@@ -96,23 +98,18 @@ static int check_ready(const struct finalizer *finalizer, struct arena *arena,
         return late ? err_set(err, ERR_TRACE_UNKNOWN, "trace %s was never opened", trace->id)
                     : not_ready(trace, "its open message has not been seen", err);
     }
-    if (late) {
-        return 0;
-    }
     if (trace->expected_chunks <= trace->next_chunk_seq) {
         return 0;
     }
     TRY(chunks_count(finalizer->farm->store, arena, trace->trace_no, trace->next_chunk_seq,
                      trace->expected_chunks, &taken, err));
-    if (trace->next_chunk_seq + taken < trace->expected_chunks) {
-        return not_ready(trace, "declared chunks are missing", err);
-    }
-    return 0;
+    *ret_missing = trace->next_chunk_seq + taken < trace->expected_chunks;
+    return *ret_missing && !late ? not_ready(trace, "declared chunks are missing", err) : 0;
 }
 
 /* -------------------------------- messages -------------------------------- */
 
-/* Chunks wait for a gap that will not be filled: the one who may chain them is validate. */
+/* Validate closes the trace, having chained what it has: whatever was sent before this message. */
 static void ask_to_close(const struct trace_record *trace, struct delivery *in, struct outbox *out)
 {
     CLEANUP(buf) struct buf body = {0};
@@ -165,13 +162,14 @@ static void put_messages(const struct finalizer *finalizer, struct delivery *in,
 /* -------------------------------- states -------------------------------- */
 
 /* Under the lock of the row: closes what is ready. *ret_trace is the row as it is then;
- * `completing` means that chunks wait for a gap. */
+ * `completing` means that validate has to close it. */
 static int close_trace(struct finalizer *finalizer, struct delivery *in,
                        struct trace_record *ret_trace, struct err *err)
 {
     struct store                         *store = finalizer->farm->store;
     CLEANUP(store_rollback) struct store *transaction = store;
     const struct trace_record            *one = ret_trace;
+    bool                                  missing = false;
 
     TRY(store_begin(transaction, err));
     TRY(trace_lock(store, in->arena, in->to.trace, ret_trace, err));
@@ -180,8 +178,8 @@ static int close_trace(struct finalizer *finalizer, struct delivery *in,
                        in->to.tenant);
     }
     if (ret_trace->status == TRACE_COMPLETING) {
-        TRY(check_ready(finalizer, in->arena, ret_trace, err));
-        if (ret_trace->pending_chunks == 0) {
+        TRY(check_ready(finalizer, in->arena, ret_trace, &missing, err));
+        if (ret_trace->pending_chunks == 0 && !missing) {
             ret_trace->status = TRACE_CLOSED;
             TRY(traces_save(store, in->arena, &one, 1, err));
         }

@@ -15,7 +15,6 @@
  */
 #include <string.h>
 
-#include "base/clock.h"
 #include "workers/validate/batch.h"
 #include "workers/validate/payload.h"
 
@@ -306,7 +305,6 @@ static void completed(struct trace *trace, const struct entry *entry)
     if (row->status == TRACE_OPEN) {
         row->status = TRACE_COMPLETING;
         row->completed_us = entry->in->message.at_us;
-        row->complete_seen_us = clock_us();
         row->complete_seq = (int64_t)entry->in->seq;
         trace->changed = true;
     }

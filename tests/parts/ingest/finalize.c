@@ -309,6 +309,36 @@ TEST(finalize, at_the_deadline_what_was_accepted_is_chained_across_the_gap)
     CHECK_NUMBER(missing->as.items[2].as.whole, 4);
 }
 
+TEST(finalize, a_trace_whose_declared_chunks_never_come_is_closed_by_validate)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_open(world, "t");
+    put_chunk(world, "t", 0, 0, 3);
+    complete(world, "t", "{\"num_chunks\":2}");
+    CHECK_FAILS(finalize(world, "t", &err), ERR_TRACE_NOT_READY);
+    /* The deadline is the database's: it has seen "complete" half a minute ago. */
+    CHECK_NUMBER(ask(world,
+                     "UPDATE traces SET complete_seen_us = complete_seen_us - 30000000"
+                     " WHERE trace_id = $1 RETURNING 1",
+                     "t"),
+                 1);
+    CHECK_WORKS(finalize(world, "t", &err));
+    CHECK_NUMBER(letters_to(world, "ingest", "complete"), 1);
+    CHECK_NUMBER(ask(world,
+                     "SELECT count(*) FROM traces WHERE trace_id = $1 AND status = 'completing'",
+                     "t"),
+                 1);
+    put_chunk(world, "t", 1, 3, 3); /* it was on its way */
+    put_message(world, "t", MESSAGE_COMPLETE, "{\"force\":true}");
+    validated(world);
+    finalized(world, "t");
+    CHECK_NUMBER(value_at(parsed(world, document_of(world, "t")), "/events")->count, 6);
+    CHECK_NUMBER(
+        value_at(parsed(world, document_of(world, "t")), "/integrity/missing_chunks")->count, 0);
+}
+
 TEST(finalize, a_trace_that_was_never_opened_is_given_up_at_the_deadline)
 {
     CLEANUP(world) struct world *world = world_new();
