@@ -201,7 +201,7 @@ static void run_stage(struct loop *loop, struct delivery *group, size_t count, s
 static void settle_group(struct loop *loop, struct delivery *group, size_t count)
 {
     settle_count(loop->farm, group, count);
-    settle_all(group, count, loop->outbox);
+    settle_all(loop->farm, group, count, loop->outbox);
     for (size_t i = 0; i < count; i++) {
         struct held       *held = group[i].loop_;
         struct stream_msg *msg = held->msg;

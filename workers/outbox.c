@@ -15,7 +15,10 @@ struct answer {
     const struct delivery *from;
     int                    http;
     struct bytes           json;
+    bool                   released, sent;
 };
+
+enum { BUNDLE_BYTES = 256 * 1024 }; /* of answers in one message; the broker takes a megabyte */
 
 struct outbox {
     struct arena  *arena; /* of all texts and bodies */
@@ -175,13 +178,76 @@ void answer_send(struct stream *stream, const struct delivery *in, int http, str
     }
 }
 
-bool outbox_send_answer(struct outbox *out, struct stream *stream, const struct delivery *in)
+bool outbox_release_answer(struct outbox *out, const struct delivery *in)
 {
     for (size_t i = 0; i < out->answer_count; i++) {
         if (out->answers[i].from == in) {
-            answer_send(stream, in, out->answers[i].http, out->answers[i].json);
+            out->answers[i].released = true;
             return true;
         }
     }
     return false;
+}
+
+/* The length of "<inbox>" in a reply subject "<inbox>.<ticket>". */
+static size_t inbox_length(const char *reply)
+{
+    const char *dot = strrchr(reply, '.');
+
+    return dot == NULL ? 0 : (size_t)(dot - reply);
+}
+
+static bool same_inbox(const char *reply, const char *other, size_t length)
+{
+    return inbox_length(other) == length && memcmp(reply, other, length) == 0;
+}
+
+/* Those from `first` on that go where it goes, as far as they fit. */
+static size_t bundle(struct outbox *out, size_t first, struct ticket_verdict *ret)
+{
+    const char *reply = out->answers[first].from->reply;
+    size_t      length = inbox_length(reply);
+    size_t      bytes = 0;
+    size_t      count = 0;
+
+    for (size_t i = first; i < out->answer_count && bytes < BUNDLE_BYTES; i++) {
+        struct answer *answer = &out->answers[i];
+        const char    *to = answer->from->reply;
+
+        if (answer->released && !answer->sent && length > 0 && same_inbox(reply, to, length)) {
+            ret[count++] =
+                (struct ticket_verdict){bytes_of(to + length + 1), {answer->http, answer->json}};
+            bytes += answer->json.size;
+            answer->sent = true;
+        }
+    }
+    return count;
+}
+
+void outbox_send_answers(struct outbox *out, struct stream *stream)
+{
+    struct ticket_verdict  *verdicts = arena_get(out->arena, out->answer_count * sizeof(*verdicts));
+    CLEANUP(buf) struct buf bytes = {0};
+
+    for (size_t i = 0; i < out->answer_count; i++) {
+        const struct answer *answer = &out->answers[i];
+        const char          *reply = answer->from->reply;
+        size_t               count;
+        struct err           err = {0};
+
+        if (!answer->released || answer->sent) {
+            continue;
+        }
+        count = bundle(out, i, verdicts);
+        if (count < 2) {
+            answer_send(stream, answer->from, answer->http, answer->json);
+            continue;
+        }
+        bytes.size = 0;
+        verdicts_write(&bytes, verdicts, count);
+        (void)!stream_reply(
+            stream,
+            arena_format(out->arena, "%.*s." VERDICTS_TOKEN, (int)inbox_length(reply), reply),
+            buf_bytes(&bytes), &err);
+    }
 }

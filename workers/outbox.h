@@ -21,9 +21,13 @@ void outbox_clear(struct outbox *out);
  * message the broker will never take only its own delivery. */
 void outbox_publish(struct outbox *out, struct stream *stream, struct delivery *in, size_t count);
 
-/* Sends the answer of this delivery, if it left one and somebody waits; false if it left none. A
- * lost answer is the gateway's time-out, no error. */
-bool outbox_send_answer(struct outbox *out, struct stream *stream, const struct delivery *in);
+/* The answer of this delivery, if it left one, goes out with outbox_send_answers; false if it left
+ * none. */
+bool outbox_release_answer(struct outbox *out, const struct delivery *in);
+
+/* Sends the released answers, those for the same gateway together. A lost answer is the gateway's
+ * time-out, no error. */
+void outbox_send_answers(struct outbox *out, struct stream *stream);
 
 /* One answer without an outbox. */
 void answer_send(struct stream *stream, const struct delivery *in, int http, struct bytes json);

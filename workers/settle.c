@@ -142,14 +142,14 @@ static int give_up(struct held *held, struct outbox *out, struct err *err)
     log_write(
         &in->log, err_http(in->err.code) >= 500 ? LOG_ERROR : LOG_WARN, "delivery dead-lettered",
         (struct log_field[]){KV("why", err_name(in->err.code)), KV("story", in->err.story)}, 2);
-    if (!outbox_send_answer(out, held->farm->stream, in)) {
+    if (!outbox_release_answer(out, in)) {
         answer_problem(held);
     }
     msg_term(held->msg);
     return 0;
 }
 
-void settle_all(struct delivery *in, size_t count, struct outbox *out)
+void settle_all(struct farm *farm, struct delivery *in, size_t count, struct outbox *out)
 {
     struct err broken = {0}; /* why dead letters cannot be stored at the moment */
 
@@ -158,7 +158,7 @@ void settle_all(struct delivery *in, size_t count, struct outbox *out)
         enum settlement how = settlement_for(in[i].err.code, in[i].tries, held->row->tries);
 
         if (how == SETTLE_ACK) {
-            (void)outbox_send_answer(out, held->farm->stream, &in[i]);
+            (void)outbox_release_answer(out, &in[i]);
             metric_add(METRIC_stage_settled, SETTLED_DONE, 1);
             msg_ack(held->msg, false);
         } else if (how == SETTLE_NAK) {
@@ -169,4 +169,6 @@ void settle_all(struct delivery *in, size_t count, struct outbox *out)
             (void)!give_up(held, out, &broken);
         }
     }
+    outbox_send_answers(out, farm->stream);
+    stream_push(farm->stream);
 }

@@ -51,6 +51,6 @@ void settle_count(struct farm *farm, struct delivery *in, size_t count);
 
 /* Settles what was worked on, or could not be; in[i].err says how it went. What the outbox holds
  * for them must be published already. */
-void settle_all(struct delivery *in, size_t count, struct outbox *out);
+void settle_all(struct farm *farm, struct delivery *in, size_t count, struct outbox *out);
 
 #endif

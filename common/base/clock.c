@@ -22,11 +22,16 @@ int64_t clock_mono_us(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-void clock_sleep_ms(int64_t ms)
+void clock_sleep_us(int64_t us)
 {
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+    struct timespec pause = {.tv_sec = us / 1000000, .tv_nsec = (us % 1000000) * 1000};
 
     (void)nanosleep(&pause, NULL);
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    clock_sleep_us(ms * 1000);
 }
 
 /* The remainders change nothing: they tell the compiler that the text fits. */

@@ -13,6 +13,7 @@
 int64_t clock_us(void);
 int64_t clock_mono_us(void);
 void    clock_sleep_ms(int64_t ms); /* wakes early on a signal */
+void    clock_sleep_us(int64_t us); /* the same */
 
 /* "2026-11-20T23:44:41.123456Z"; ret_text has room for CLOCK_TEXT bytes. */
 enum { CLOCK_TEXT = 40 };

@@ -11,6 +11,10 @@
 
 #include "stream/stream.h"
 
+struct breath {
+    int64_t ended_us; /* of the last callback */
+};
+
 /* One async publish that waits for its answer. The generation tells late answers from new ones. */
 struct publish_slot {
     bool         busy;
@@ -24,6 +28,7 @@ struct publish_slot {
 struct publisher {
     natsInbox           *inbox; /* answers come to <inbox>.<slot>.<generation> */
     natsSubscription    *answers;
+    struct breath        breath; /* of their callback */
     struct publish_slot *slots;
     int                  slot_count;
     int                  first_free;
@@ -32,7 +37,16 @@ struct publisher {
     pthread_cond_t       came_free;
     pthread_cond_t       keeper_wakes;
     pthread_t            keeper; /* ends publishes whose answer does not come */
-    bool                 keeper_runs, stopping;
+    bool                 keeper_runs, keeper_rests, stopping;
+    uint64_t             begun; /* publishes ever */
+};
+
+struct pusher {
+    pthread_mutex_t lock;
+    pthread_cond_t  wakes;
+    pthread_t       thread;
+    bool            runs, stopping, wanted;
+    _Atomic int64_t asked_us; /* the last time */
 };
 
 struct stream {
@@ -41,9 +55,11 @@ struct stream {
     struct stream_settings settings; /* its texts are not kept */
     atomic_uint            reconnects;
     struct publisher       publisher;
+    struct pusher          pusher;
 
     natsInbox        *reply_inbox;
     natsSubscription *replies;
+    struct breath     breath; /* of their callback */
     reply_came        came;
     void             *came_arg;
 
@@ -65,6 +81,13 @@ int stream_connected(struct stream *stream, struct err *err);
 /* Subscribes with a callback whose thread stream_close waits for. */
 int stream_subscribe(struct stream *stream, natsSubscription **ret_sub, const char *subject,
                      natsMsgHandler handler, struct err *err);
+
+int  pusher_open(struct stream *stream, struct err *err);
+void pusher_stop(struct stream *stream); /* before the connection is closed */
+
+/* At the end of a callback: where messages come in quick succession, waits for a few more of them.
+ * Handed over one by one each costs two switches of threads. */
+void stream_breathe(struct breath *breath, natsSubscription *sub);
 
 int  publisher_open(struct stream *stream, struct err *err);
 void publisher_fail_all(struct stream *stream, const char *why);

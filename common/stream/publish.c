@@ -54,7 +54,9 @@ static int slot_fill(struct publisher *publisher, publish_done done, void *arg,
     slot->done = done;
     slot->arg = arg;
     slot->deadline_us = clock_mono_us() + STREAM_WAIT_MS * 1000LL;
-    if (publisher->busy++ == 0) {
+    publisher->busy++;
+    publisher->begun++;
+    if (publisher->keeper_rests) {
         (void)pthread_cond_signal(&publisher->keeper_wakes);
     }
     *ret_generation = slot->generation;
@@ -92,12 +94,19 @@ static void *keep(void *arg)
     struct stream    *stream = arg;
     struct publisher *publisher = &stream->publisher;
 
+    uint64_t          begun = 0;
+
     (void)pthread_mutex_lock(&publisher->lock);
     while (!publisher->stopping) {
-        if (publisher->busy == 0) {
+        /* Rests only after a look's time without a publish: woken by each first one it would cost
+         * every synchronous publish two switches of threads. */
+        publisher->keeper_rests = publisher->busy == 0 && publisher->begun == begun;
+        if (publisher->keeper_rests) {
             (void)pthread_cond_wait(&publisher->keeper_wakes, &publisher->lock);
+            publisher->keeper_rests = false;
             continue;
         }
+        begun = publisher->begun;
         wait_until(&publisher->keeper_wakes, &publisher->lock,
                    clock_mono_us() + KEEPER_LOOKS_MS * 1000LL);
         (void)pthread_mutex_unlock(&publisher->lock);
@@ -164,7 +173,6 @@ static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *ms
     uint64_t            seq = 0;
 
     (void)nc;
-    (void)sub;
     (void)pthread_mutex_lock(&publisher->lock);
     if (at < (unsigned long)publisher->slot_count && publisher->slots[at].busy &&
         publisher->slots[at].generation == generation) {
@@ -177,6 +185,7 @@ static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *ms
         was.done(was.arg, seq, failed < 0 ? &err : NULL);
     }
     natsMsg_Destroy(msg);
+    stream_breathe(&publisher->breath, sub);
 }
 
 /* ---------------------------------- open, close ---------------------------------- */
@@ -300,6 +309,7 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
     (void)snprintf(answer, sizeof(answer), "%s.%d.%u", publisher->inbox, at, generation);
     status = send_msg(stream, what, answer);
     if (status == NATS_OK) {
+        stream_push(stream);
         return 0;
     }
     (void)pthread_mutex_lock(&publisher->lock);

@@ -73,10 +73,17 @@ typedef void (*publish_done)(void *arg, uint64_t seq, const struct err *failed);
 WARN_UNUSED int stream_publish_async(struct stream *stream, const struct publication *what,
                                      publish_done done, void *arg, struct err *err);
 
-/* Core NATS, at most once: verdicts. Lost if nobody listens. */
+/* Core NATS, at most once: verdicts. Lost if nobody listens. Goes out within a millisecond, or with
+ * stream_push. */
 WARN_UNUSED int stream_reply(struct stream *stream, const char *inbox, struct bytes body,
                              struct err *err);
-void            stream_flush(struct stream *stream);
+
+/* Has what was said so far (replies, settling) sent at once if nothing was sent in the last
+ * millisecond, and with company within a millisecond otherwise. Waits for nothing. */
+void stream_push(struct stream *stream);
+
+/* Returns when the server has read all that was said so far. */
+void stream_flush(struct stream *stream);
 
 /* Listens for replies: subject prefix "<ret_inbox>." + anything. Callback borrows its arguments.
  * One listener a stream. ret_inbox lives as long as the stream. */

@@ -200,6 +200,15 @@ void verdict_reply_write(struct buf *out, const struct verdict_reply *reply)
     msgpack_put_bin(out, reply->json);
 }
 
+static int check_http(int64_t http, struct err *err)
+{
+    if (http < 200 || http > 599) {
+        return err_set(err, ERR_MALFORMED, "the verdict's http is %lld, not 200 to 599",
+                       (long long)http);
+    }
+    return 0;
+}
+
 int verdict_reply_read(struct bytes bytes, struct verdict_reply *ret_reply, struct err *err)
 {
     struct bytes json;
@@ -207,11 +216,61 @@ int verdict_reply_read(struct bytes bytes, struct verdict_reply *ret_reply, stru
 
     TRY(check_version(bytes, err));
     TRY(member_whole(bytes, "http", &http, err));
-    if (http < 200 || http > 599) {
-        return err_set(err, ERR_MALFORMED, "the verdict's http is %lld, not 200 to 599",
-                       (long long)http);
-    }
+    TRY(check_http(http, err));
     TRY(member_text(bytes, "json", &json, err));
     *ret_reply = (struct verdict_reply){.http = (int)http, .json = json};
+    return 0;
+}
+
+void verdicts_write(struct buf *out, const struct ticket_verdict *verdicts, size_t count)
+{
+    msgpack_put_map(out, 2);
+    msgpack_put_text(out, BYTES("v"));
+    msgpack_put_whole(out, MESSAGE_VERSION);
+    msgpack_put_text(out, BYTES(VERDICTS_TOKEN));
+    msgpack_put_list(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        msgpack_put_list(out, 3);
+        msgpack_put_text(out, verdicts[i].ticket);
+        msgpack_put_whole(out, verdicts[i].reply.http);
+        msgpack_put_bin(out, verdicts[i].reply.json);
+    }
+}
+
+static int ticket_verdict_read(const struct value *item, struct ticket_verdict *ret, struct err *err)
+{
+    const struct value *parts = item->as.items;
+    int64_t             http;
+
+    if (item->kind != VALUE_LIST || item->count != 3 || parts[0].kind != VALUE_TEXT ||
+        parts[2].kind != VALUE_TEXT) {
+        return err_set(err, ERR_MALFORMED, "a verdict is not a list of ticket, http and json");
+    }
+    http = value_whole_or(&parts[1], 0);
+    TRY(check_http(http, err));
+    *ret = (struct ticket_verdict){parts[0].as.text, {(int)http, parts[2].as.text}};
+    return 0;
+}
+
+int verdicts_read(struct arena *arena, struct bytes bytes, struct ticket_verdict **ret_verdicts,
+                  size_t *ret_count, struct err *err)
+{
+    const struct value_limits limits = {.bytes = bytes.size, .depth = 4, .values = bytes.size};
+    struct ticket_verdict    *verdicts;
+    const struct value       *list;
+    struct value              root;
+
+    TRY(check_version(bytes, err));
+    TRY(msgpack_read(arena, bytes, &limits, true, &root, err));
+    list = value_get(&root, VERDICTS_TOKEN);
+    if (list == NULL || list->kind != VALUE_LIST) {
+        return err_set(err, ERR_MALFORMED, "the message has no list of verdicts");
+    }
+    verdicts = arena_zero(arena, list->count, sizeof(*verdicts));
+    for (uint32_t i = 0; i < list->count; i++) {
+        TRY(ticket_verdict_read(&list->as.items[i], &verdicts[i], err));
+    }
+    *ret_verdicts = verdicts;
+    *ret_count = list->count;
     return 0;
 }

@@ -74,4 +74,17 @@ void            verdict_reply_write(struct buf *out, const struct verdict_reply 
 WARN_UNUSED int verdict_reply_read(struct bytes bytes, struct verdict_reply *ret_reply,
                                    struct err *err);
 
+/* Several for one gateway in one message, to "<its inbox>.many" instead of "<its inbox>.<ticket>":
+ * the broker, both ends and their wake-ups cost the same for one as for hundreds. */
+#define VERDICTS_TOKEN "many"
+struct ticket_verdict {
+    struct bytes         ticket; /* the last token of the reply subject */
+    struct verdict_reply reply;
+};
+void            verdicts_write(struct buf *out, const struct ticket_verdict *verdicts, size_t count);
+/* Texts point into `bytes`. */
+WARN_UNUSED int verdicts_read(struct arena *arena, struct bytes bytes,
+                              struct ticket_verdict **ret_verdicts, size_t *ret_count,
+                              struct err *err);
+
 #endif

@@ -107,27 +107,64 @@ static void answer_verdict(struct exchange *x, const struct verdict_reply *reply
     }
 }
 
-void publish_reply_came(void *arg, const char *subject, struct bytes body)
+static void verdict_came(struct gateway *gateway, uint64_t ticket, const struct verdict_reply *reply)
 {
-    struct gateway      *gateway = arg;
-    const char          *dot = strrchr(subject, '.');
-    struct verdict_reply reply;
-    struct err           err = {0};
-    struct exchange     *x;
+    struct exchange *x = exchange_claim(gateway->server, ticket);
 
-    if (dot == NULL || verdict_reply_read(body, &reply, &err) < 0) {
-        metric_add(METRIC_gateway_verdicts, 2, 1);
-        return;
-    }
-    x = exchange_claim(gateway->server, strtoull(dot + 1, NULL, 16));
     if (x == NULL) {
         metric_add(METRIC_gateway_verdicts, 2, 1);
         return;
     }
     metric_add(METRIC_gateway_verdicts, 0, 1);
     metric_time(METRIC_gateway_verdict_time, 0, clock_mono_us() - waiting_of(x)->began_us);
-    answer_verdict(x, &reply);
+    answer_verdict(x, reply);
     exchange_resume(x);
+}
+
+static uint64_t ticket_read(struct bytes text)
+{
+    char digits[17] = "";
+
+    memcpy(digits, text.data, text.size < sizeof(digits) ? text.size : sizeof(digits) - 1);
+    return strtoull(digits, NULL, 16); /* 0, which nobody holds, if it is none */
+}
+
+static int many_came(struct gateway *gateway, struct bytes body, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct ticket_verdict       *verdicts = NULL;
+    size_t                       count = 0;
+
+    TRY(verdicts_read(arena, body, &verdicts, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        verdict_came(gateway, ticket_read(verdicts[i].ticket), &verdicts[i].reply);
+    }
+    return 0;
+}
+
+static int one_came(struct gateway *gateway, struct bytes ticket, struct bytes body,
+                    struct err *err)
+{
+    struct verdict_reply reply;
+
+    TRY(verdict_reply_read(body, &reply, err));
+    verdict_came(gateway, ticket_read(ticket), &reply);
+    return 0;
+}
+
+void publish_reply_came(void *arg, const char *subject, struct bytes body)
+{
+    struct gateway *gateway = arg;
+    const char     *dot = strrchr(subject, '.');
+    struct bytes    ticket = bytes_of(dot == NULL ? "" : dot + 1);
+    struct err      err = {0};
+    int             failed = bytes_is(ticket, VERDICTS_TOKEN)
+                                 ? many_came(gateway, body, &err)
+                                 : one_came(gateway, ticket, body, &err);
+
+    if (failed < 0) {
+        metric_add(METRIC_gateway_verdicts, 2, 1);
+    }
 }
 
 /* ------------------------------------ sending it ------------------------------------ */

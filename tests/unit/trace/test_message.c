@@ -155,6 +155,33 @@ TEST(verdict, reads_back_what_was_written)
     CHECK_FAILS(verdict_reply_read(buf_bytes(&out), &got, &err), ERR_MALFORMED);
 }
 
+TEST(verdicts, of_one_gateway_read_back_together)
+{
+    CLEANUP(buf) struct buf      out = {0};
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const struct ticket_verdict  sent[] = {{BYTES("1f"), {200, BYTES("{\"a\":1}")}},
+                                           {BYTES("ffffffffffffff"), {422, BYTES("{}")}}};
+    const struct ticket_verdict  wrong[] = {{BYTES("1f"), {7, BYTES("{}")}}};
+    struct ticket_verdict       *got = NULL;
+    size_t                       count = 0;
+    struct err                   err;
+
+    verdicts_write(&out, sent, COUNT_OF(sent));
+    CHECK_WORKS(verdicts_read(arena, buf_bytes(&out), &got, &count, &err));
+    CHECK_NUMBER(count, 2);
+    CHECK(bytes_is(got[0].ticket, "1f") && bytes_is(got[0].reply.json, "{\"a\":1}"));
+    CHECK(bytes_is(got[1].ticket, "ffffffffffffff"));
+    CHECK_NUMBER(got[1].reply.http, 422);
+    CHECK_FAILS(verdicts_read(arena, (struct bytes){out.data, out.size - 1}, &got, &count, &err),
+                ERR_MALFORMED);
+    out.size = 0;
+    verdicts_write(&out, wrong, 1);
+    CHECK_FAILS(verdicts_read(arena, buf_bytes(&out), &got, &count, &err), ERR_MALFORMED);
+    out.size = 0;
+    verdict_reply_write(&out, &wrong[0].reply);
+    CHECK_FAILS(verdicts_read(arena, buf_bytes(&out), &got, &count, &err), ERR_MALFORMED);
+}
+
 TEST(subject, reads_back_what_was_written)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
