@@ -65,6 +65,9 @@ struct event_record {
     int16_t type;
     uint8_t key[16];
 };
+/* A chunk whose place or id is taken makes chunks_add fail with STORE_CLASH and one of these. */
+#define CHUNKS_PLACE "trace_chunks_pkey"
+#define CHUNKS_ONCE  "trace_chunks_trace_no_chunk_id_key"
 /* An event whose id is taken fails with STORE_CLASH and this constraint. */
 #define EVENTS_ONCE "trace_events_once"
 WARN_UNUSED int events_add(struct store *store, int64_t segment_no, const struct event_record *rows,

@@ -155,6 +155,17 @@ static bool has_record(const struct trace *trace, int64_t chunk_seq)
     return false;
 }
 
+/* Could the database hold a row with this chunk's id or place? Not where nothing waits and the chunk
+ * is the trace's next one or lies behind it, unless it was refused before or its client uses an id
+ * twice: then COPY clashes, and careful is set. Looking costs a fifth of the database's share of a
+ * chunk (4.5 of 26 ms for 256 of ten events), and hardly any chunk has been seen before. */
+static bool may_be_known(const struct batch *batch, const struct trace *trace,
+                         const struct entry *entry)
+{
+    return batch->careful || trace->row.pending_chunks > 0 ||
+           entry->chunk.seq < trace->row.next_chunk_seq;
+}
+
 /* Rows that share the id or the place of a chunk of the batch become records of their traces. */
 static int load_known(struct batch *batch, struct err *err)
 {
@@ -170,7 +181,8 @@ static int load_known(struct batch *batch, struct err *err)
         const struct entry *entry = batch->entries[i];
 
         at += i > 0 && strcmp(trace_of(batch->entries[i - 1]), trace_of(entry)) != 0 ? 1 : 0;
-        if (entry->in->message.kind == MESSAGE_CHUNK) {
+        if (entry->in->message.kind == MESSAGE_CHUNK &&
+            may_be_known(batch, &batch->traces[at], entry)) {
             trace_nos[asked] = batch->traces[at].row.trace_no;
             ids[asked] = entry->chunk.id;
             seqs[asked++] = entry->chunk.seq;

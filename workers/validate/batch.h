@@ -55,7 +55,7 @@ struct batch {
 
     struct entry **entries; /* sorted by trace, then by seq in the stream */
     size_t         count;
-    bool           careful; /* look every event id up: one of them is taken */
+    bool           careful; /* look every chunk and event id up: one of them is taken */
     bool           buried;  /* what is refused at its turn is in the dead letters already */
 
     /* of one attempt */
@@ -77,7 +77,7 @@ struct batch {
 void batch_done(struct batch *batch);
 
 /* One attempt at all entries. On -1 nothing happened; STORE_CLASH with the constraint EVENTS_ONCE
- * asks for another attempt with `careful`. On 0 each entry says what became of it. */
+ * (or CHUNKS_PLACE, CHUNKS_ONCE) asks for another attempt with `careful`. On 0 each entry says what became of it. */
 WARN_UNUSED int batch_run(struct batch *batch, struct err *err);
 
 /* The same inside the caller's transaction, for traces that are there: nothing is committed, and

@@ -193,6 +193,12 @@ static void count(const struct tally *tally)
     metric_add(METRIC_validate_events, EVENTS_REFUSED, tally->events_refused);
 }
 
+static bool id_was_taken(const char *constraint)
+{
+    return strcmp(constraint, EVENTS_ONCE) == 0 || strcmp(constraint, CHUNKS_PLACE) == 0 ||
+           strcmp(constraint, CHUNKS_ONCE) == 0;
+}
+
 /* One round of all entries, tried again while others get in the way. */
 static int run(struct batch *batch, struct err *err)
 {
@@ -207,8 +213,7 @@ static int run(struct batch *batch, struct err *err)
             return -1;
         }
         /* Sticks: a batch in which an id is used twice is looked at closely until it is through. */
-        batch->careful =
-            batch->careful || strcmp(store_clash_constraint(batch->store), EVENTS_ONCE) == 0;
+        batch->careful = batch->careful || id_was_taken(store_clash_constraint(batch->store));
     }
 }
 
