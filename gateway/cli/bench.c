@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "gateway/cli/call.h"
@@ -16,14 +17,27 @@ struct usage_pair {
     struct cli         *cli;
     struct bench_usage *before, *after;
     size_t              count;
+    int64_t             at_us;     /* when counting began, then how long it took */
+    double              own_cpu_s; /* of this process, the same */
     struct err          err;
 };
+
+static double own_cpu_s(void)
+{
+    struct rusage used;
+
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
 
 static void take_usage(void *arg, bool on)
 {
     struct usage_pair *pair = arg;
     size_t             count = 0;
 
+    pair->own_cpu_s = own_cpu_s() - pair->own_cpu_s;
+    pair->at_us = clock_mono_us() - pair->at_us;
     if (bench_usage_read(pair->cli, on ? &pair->before : &pair->after, &count, &pair->err) == 0) {
         pair->count = on ? count : (count < pair->count ? count : pair->count);
     }
@@ -111,6 +125,8 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
 
     value_put(cli->arena, &value, "connections", value_whole(plan->connections));
     value_put(cli->arena, &value, "events_per_chunk", value_whole(plan->events));
+    value_put(cli->arena, &value, "event_bytes", value_whole(plan->event_bytes));
+    value_put(cli->arena, &value, "rate", value_real(plan->rate));
     value_put(cli->arena, &value, "respond_async", value_flag(plan->async));
     value_put(cli->arena, &value, "seconds", value_real(result->seconds));
     value_put(cli->arena, &value, "chunks", value_whole(result->chunks));
@@ -123,6 +139,10 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
     value_put(cli->arena, &value, "broken", value_whole(result->broken));
     value_put(cli->arena, &value, "committed_events", value_whole(committed));
     value_put(cli->arena, &value, "committed_after_s", value_real(committed_s));
+    value_put(cli->arena, &value, "counted_s", value_real((double)usage->at_us / 1e6));
+    value_put(cli->arena, &value, "own_cpu_s", value_real(usage->own_cpu_s));
+    value_put(cli->arena, &value, "own_cpu_us_per_chunk",
+              value_real(result->chunks > 0 ? usage->own_cpu_s * 1e6 / (double)result->chunks : 0));
     put_usage(cli, usage, events, &value);
     if (raw_rate > 0) {
         value_put(cli->arena, &value, "raw_publisher_chunks_per_s", value_real(raw_rate));
@@ -134,8 +154,8 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
 static void print_result(const struct cli *cli, const struct value *value)
 {
     static const char *const lines[] = {"chunks_per_s", "events_per_s", "mb_per_s", "p50_ms", "p99_ms",
-                                        "cpu_us_per_event", "raw_publisher_chunks_per_s",
-                                        "ratio_to_raw_publisher"};
+                                        "cpu_us_per_event", "own_cpu_us_per_chunk",
+                                        "raw_publisher_chunks_per_s", "ratio_to_raw_publisher"};
     const struct value *processes = value_get(value, "processes");
 
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
@@ -159,7 +179,55 @@ static void print_result(const struct cli *cli, const struct value *value)
     }
 }
 
-static int measure(struct cli *cli, const struct bench_plan *plan, bool raw, struct err *err)
+static void print_comparison(const struct cli *cli, const struct value *list, const char *unlike)
+{
+    printf("\n%s%-40s %12s %12s %8s%s\n", BOLD(cli), "compared", "before", "now", "ratio", PLAIN(cli));
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct value *one = &list->as.items[i];
+        struct bytes        what = value_text_or(value_get(one, "what"), "");
+
+        printf("%-40.*s %12.2f %12.2f %8.2f\n", (int)what.size, (const char *)what.data,
+               value_real_or(value_get(one, "before"), 0), value_real_or(value_get(one, "now"), 0),
+               value_real_or(value_get(one, "ratio"), 0));
+    }
+    if (unlike != NULL) {
+        printf("The two runs differ in %s: the ratios say nothing about the farm alone.\n", unlike);
+    }
+}
+
+static int tell(struct cli *cli, const struct bench_plan *plan, struct value *value,
+                const struct value *earlier, const struct bench_result *result)
+{
+    CLEANUP(buf) struct buf advice = {0};
+    struct value            compared = value_list();
+    const char             *unlike = NULL;
+
+    bench_advice(value, plan, &advice);
+    value_put(cli->arena, value, "advice",
+              value_bytes(arena_bytes(cli->arena, buf_bytes(&advice))));
+    if (earlier != NULL) {
+        compared = bench_compare(cli, earlier, value);
+        unlike = bench_unlike(earlier, value);
+        value_put(cli->arena, value, "compared", compared);
+    }
+    if (cli->json) {
+        cli_print_json(value);
+        return EXIT_DONE;
+    }
+    print_result(cli, value);
+    if (earlier != NULL) {
+        print_comparison(cli, &compared, unlike);
+    }
+    if (result->refused > 0) {
+        printf("\n%lld requests were refused; the first with %d %s\n", (long long)result->refused,
+               result->first_bad_status, result->first_bad);
+    }
+    printf("\n%.*s\n", (int)advice.size, (const char *)advice.data);
+    return EXIT_DONE;
+}
+
+static int measure(struct cli *cli, const struct bench_plan *plan, bool raw,
+                   const struct value *earlier, struct err *err)
 {
     struct bench_trace *traces = arena_zero(cli->arena, (size_t)plan->connections, sizeof(*traces));
     struct usage_pair   usage = {.cli = cli};
@@ -184,16 +252,7 @@ static int measure(struct cli *cli, const struct bench_plan *plan, bool raw, str
         TRY(bench_raw(cli, plan, &raw_rate, err));
     }
     value = result_value(cli, plan, result, &usage, committed, committed_s, raw_rate);
-    if (cli->json) {
-        cli_print_json(&value);
-        return EXIT_DONE;
-    }
-    print_result(cli, &value);
-    if (result->refused > 0) {
-        printf("\n%lld requests were refused; the first with %d %s\n", (long long)result->refused,
-               result->first_bad_status, result->first_bad);
-    }
-    return EXIT_DONE;
+    return tell(cli, plan, &value, earlier, result);
 }
 
 int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
@@ -205,9 +264,12 @@ int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
                                             {"rate", required_argument, NULL, 'r'},
                                             {"async", no_argument, NULL, 'a'},
                                             {"raw", no_argument, NULL, 'w'},
+                                            {"compare", required_argument, NULL, 'f'},
                                             {NULL, 0, NULL, 0}};
     struct bench_plan plan = {.connections = 256, .events = 10, .event_bytes = 480, .seconds = 10,
                               .warm_seconds = 2};
+    struct value      earlier;
+    const char       *compare = NULL;
     bool              raw = false;
     int               option;
 
@@ -220,6 +282,7 @@ int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
         case 'r': plan.rate = atof(optarg); break;
         case 'a': plan.async = true; break;
         case 'w': raw = true; break;
+        case 'f': compare = optarg; break;
         default: return err_set(err, ERR_USAGE, "prt bench --help tells its options");
         }
     }
@@ -228,5 +291,8 @@ int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
         return err_set(err, ERR_USAGE,
                        "bench wants 1..20000 connections, 1..1000 events of 300..100000 bytes, 1 s or more");
     }
-    return measure(cli, &plan, raw, err);
+    if (compare != NULL) {
+        TRY(bench_earlier(cli, compare, &earlier, err)); /* before the load, not after it */
+    }
+    return measure(cli, &plan, raw, compare == NULL ? NULL : &earlier, err);
 }

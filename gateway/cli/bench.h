@@ -67,6 +67,17 @@ struct bench_usage {
 WARN_UNUSED int bench_usage_read(struct cli *cli, struct bench_usage **ret_list, size_t *ret_count,
                                  struct err *err);
 
+/* Appends a plain recommendation for sizing. */
+void bench_advice(const struct value *result, const struct bench_plan *plan, struct buf *out);
+
+/* What an earlier run printed with --json. */
+WARN_UNUSED int bench_earlier(struct cli *cli, const char *path, struct value *ret_earlier,
+                              struct err *err);
+/* A list of {what, before, now, ratio}. */
+struct value bench_compare(struct cli *cli, const struct value *before, const struct value *now);
+/* The setting in which the two runs differ, or NULL. */
+const char *bench_unlike(const struct value *before, const struct value *now);
+
 /* The same bytes straight into JetStream by an asynchronous publisher: chunks a second. */
 WARN_UNUSED int bench_raw(struct cli *cli, const struct bench_plan *plan, double *ret_rate,
                           struct err *err);

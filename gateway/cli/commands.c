@@ -108,17 +108,19 @@ const struct command cli_commands[] = {
      "  --anew                            from the start, not where it was interrupted\n\n"
      WHEN_HELP ".\n",
      replay_run},
-    {OPERATE, "bench", "[--connections N] [--events N] [--rate CHUNKS/S] [--async] [--raw]",
+    {OPERATE, "bench", "[--connections N] [--events N] [--rate CHUNKS/S] [--async] [--raw] [--compare FILE]",
      "Measure how much this farm takes in",
      "Sends chunks of file edits over many connections until they are chained and committed, and\n"
-     "tells events a second, verdict latency, CPU and memory of each process.\n\n"
+     "tells events a second, verdict latency, CPU and memory of each process, and what to add\n"
+     "where it is not enough.\n\n"
      "  --connections N    each with a trace of its own (256)\n"
      "  --events N         events in a chunk (10)      --event-bytes N  about, each (480)\n"
      "  --seconds N        how long to count (10), after 2 s of warming up\n"
      "  --rate N           chunks a second in all, sent when due whatever the farm does; latency\n"
      "                     counts from then. Without: each connection waits for its answer\n"
      "  --async            Prefer: respond-async: the answer comes once JetStream has the chunk\n"
-     "  --raw              then publish the same bytes straight into JetStream, for the ratio\n",
+     "  --raw              then publish the same bytes straight into JetStream, for the ratio\n"
+     "  --compare FILE     what an earlier run printed with --json: the ratios to it\n",
      bench_run},
     {OPERATE, "judge-prompt", "TRACE|FILE [--model M,...]",
      "Show what a model would be asked about a trace",
