@@ -14,7 +14,9 @@
 #include "gateway/cli/histogram.h"
 
 struct bench_plan {
-    int     connections;  /* each with a trace of its own */
+    int     connections;
+    int     traces;       /* at least one for each connection, which takes its own in turn */
+    int64_t warm_events;  /* in each trace before counting starts */
     int     events;       /* in a chunk */
     int     event_bytes;  /* about, as JSON */
     int64_t seconds;
@@ -34,15 +36,16 @@ struct bench_result {
     char             first_bad[200];
 };
 
-/* One trace for each connection; ids and tokens in the arena. */
+/* Ids and tokens are in the arena. */
 struct bench_trace {
     const char *trace;
     const char *token;
     int64_t     sent; /* chunks answered 2xx, also while warming up */
 };
 
+/* Opens plan->traces, then loads them; *ret_traces are what was opened. */
 WARN_UNUSED int bench_load(struct cli *cli, const struct bench_plan *plan,
-                           struct bench_trace *traces, void (*counting)(void *arg, bool on),
+                           struct bench_trace **ret_traces, void (*counting)(void *arg, bool on),
                            void *arg, struct bench_result *ret_result, struct err *err);
 
 /* A chunk built once; what differs from one to the next has its place and a fixed width. */

@@ -12,14 +12,14 @@
 #include "base/fd.h"
 #include "gateway/cli/bench.h"
 
-enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, AGAIN_US = 50000 };
+enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, TURN_US = 1000, DRAIN_US = 10 * 1000000 };
 
 /*
  * idle -> sending -> reading -> idle; a lost connection goes back to idle and sends its chunk again.
  */
 struct link {
     int                 fd;
-    struct bench_trace *trace;
+    int                 trace; /* of load->traces: the one under way; the next is links further on */
     struct buf          request;
     size_t              sent;
     bool                under_way;
@@ -33,9 +33,15 @@ struct load {
     struct sockaddr_in       to;
     int                      epoll;
     struct link             *links;
+    struct bench_trace      *traces;
+    struct arena            *arena; /* of their names */
+    int                      opening; /* the next trace to be opened */
+    int                      opened;
+    const char              *key; /* to open them with */
     struct bench_body        body;
     struct bench_result     *result;
     bool                     counting;
+    bool                     filling; /* traces: closed loop, whatever comes then */
     bool                     stopping; /* nothing new is sent */
     int64_t                  next_due_us; /* open loop */
 };
@@ -57,20 +63,27 @@ static int link_up(struct load *load, struct link *link, struct err *err)
     return 0;
 }
 
-static void prepare(struct load *load, struct link *link, int64_t due_us)
+static void begin(struct link *link, int64_t due_us)
 {
-    bench_body_set(&load->body, link->trace->trace, link->trace->sent);
-    link->request.size = 0;
-    buf_format(&link->request,
-               "POST /v1/traces/%s/events:ingest HTTP/1.1\r\nHost: bench\r\n"
-               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
-               link->trace->trace, link->trace->token,
-               load->plan->async ? "Prefer: respond-async\r\n" : "", load->body.bytes.size);
-    buf_put(&link->request, buf_bytes(&load->body.bytes));
     link->sent = 0;
     link->got = 0;
     link->under_way = true;
     link->due_us = due_us;
+}
+
+static void prepare(struct load *load, struct link *link, int64_t due_us)
+{
+    const struct bench_trace *trace = &load->traces[link->trace];
+
+    bench_body_set(&load->body, trace->trace, trace->sent);
+    link->request.size = 0;
+    buf_format(&link->request,
+               "POST /v1/traces/%s/events:ingest HTTP/1.1\r\nHost: bench\r\n"
+               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+               trace->trace, trace->token,
+               load->plan->async ? "Prefer: respond-async\r\n" : "", load->body.bytes.size);
+    buf_put(&link->request, buf_bytes(&load->body.bytes));
+    begin(link, due_us);
 }
 
 static int again(struct load *load, struct link *link, struct err *err)
@@ -113,13 +126,82 @@ static int whole_answer(struct link *link)
     return atoi(link->answer + 9);
 }
 
+static void refused(struct load *load, const struct link *link, int status)
+{
+    struct bench_result *result = load->result;
+
+    result->refused++;
+    if (result->first_bad_status == 0) {
+        const char *body = strstr(link->answer, "\r\n\r\n");
+
+        result->first_bad_status = status;
+        (void)snprintf(result->first_bad, sizeof(result->first_bad), "%s",
+                       body == NULL ? "" : body + 4);
+    }
+}
+
+/* -------------------------------- opening traces -------------------------------- */
+
+static void prepare_opening(struct load *load, struct link *link)
+{
+    static const char body[] = "{\"participant_id\":\"bench\",\"task_id\":\"bench\","
+                               "\"task_title\":\"prt bench\"}";
+
+    link->trace = load->opening++;
+    link->request.size = 0;
+    buf_format(&link->request,
+               "POST /v1/traces HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"
+               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+               load->key, sizeof(body) - 1, body);
+    begin(link, 0);
+}
+
+/* "" if the answer has no such member; it is our own gateway's, and its values need no escapes. */
+static const char *answer_member(struct load *load, const struct link *link, const char *name)
+{
+    const char *at = strstr(link->answer, name);
+
+    at = at == NULL ? NULL : strchr(at + strlen(name), '"');
+    return at == NULL ? ""
+                      : arena_text(load->arena,
+                                   (struct bytes){(const uint8_t *)at + 1, strcspn(at + 1, "\"")});
+}
+
+static void trace_opened(struct load *load, struct link *link, int status)
+{
+    struct bench_trace *trace = &load->traces[link->trace];
+
+    trace->trace = answer_member(load, link, "\"trace_id\":");
+    trace->token = answer_member(load, link, "\"upload_token\":");
+    load->opened++;
+    if (status < 200 || status > 299 || trace->token[0] == '\0') {
+        refused(load, link, status);
+    } else if (load->opening < load->plan->traces) {
+        prepare_opening(load, link);
+        (void)push(link);
+    }
+}
+
+/* A connection has every n-th trace to itself, so that its chunks come in order. */
+static int next_trace(const struct load *load, int trace)
+{
+    int next = trace + load->plan->connections;
+
+    return next < load->plan->traces ? next : trace % load->plan->connections;
+}
+
 static void answered(struct load *load, struct link *link, int status)
 {
     struct bench_result *result = load->result;
 
     link->under_way = false;
+    if (load->opened < load->plan->traces) {
+        trace_opened(load, link, status);
+        return;
+    }
     if (status >= 200 && status < 300) {
-        link->trace->sent++;
+        load->traces[link->trace].sent++;
+        link->trace = next_trace(load, link->trace);
         if (load->counting) {
             result->chunks++;
             result->body_bytes += (int64_t)load->body.bytes.size;
@@ -127,13 +209,7 @@ static void answered(struct load *load, struct link *link, int status)
         }
         return;
     }
-    result->refused++;
-    if (result->first_bad_status == 0) {
-        const char *body = strstr(link->answer, "\r\n\r\n");
-
-        result->first_bad_status = status;
-        (void)snprintf(result->first_bad, sizeof(result->first_bad), "%s", body == NULL ? "" : body + 4);
-    }
+    refused(load, link, status);
 }
 
 /* 1 nothing more to read, 0 lost. */
@@ -168,7 +244,7 @@ static void start_what_is_due(struct load *load)
         if (link->under_way) {
             continue;
         }
-        if (load->plan->rate > 0) {
+        if (load->plan->rate > 0 && !load->filling) {
             if (load->next_due_us > now) {
                 return;
             }
@@ -181,22 +257,39 @@ static void start_what_is_due(struct load *load)
     }
 }
 
+/* In open loop only until the next one is due: epoll_wait counts in milliseconds, and half of one
+ * would count as the farm's. */
+static int wait_for_events(const struct load *load, struct epoll_event *events)
+{
+    int64_t         wait_us = TURN_US;
+    struct timespec wait = {0};
+    int             count;
+
+    if (load->plan->rate > 0 && load->next_due_us - clock_mono_us() < wait_us) {
+        wait_us = load->next_due_us - clock_mono_us();
+    }
+    wait.tv_nsec = wait_us > 0 ? wait_us * 1000 : 0;
+    count = epoll_pwait2(load->epoll, events, EVENTS_AT_ONCE, &wait, NULL);
+    return count < 0 && errno == ENOSYS ? epoll_wait(load->epoll, events, EVENTS_AT_ONCE, 1) : count;
+}
+
 static int turn(struct load *load, struct err *err)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int                count = epoll_wait(load->epoll, events, EVENTS_AT_ONCE, 1);
+    bool               closed_loop = load->plan->rate <= 0 || load->filling;
+    int                count = wait_for_events(load, events);
 
     for (int i = 0; i < count; i++) {
         struct link *link = events[i].data.ptr;
 
         if (!pull(load, link) || !push(link)) {
             TRY(again(load, link, err));
-        } else if (!link->under_way && load->plan->rate <= 0 && !load->stopping) {
+        } else if (!link->under_way && closed_loop && !load->stopping) {
             prepare(load, link, clock_mono_us());
             (void)push(link);
         }
     }
-    if (load->plan->rate > 0 && !load->stopping) {
+    if (!closed_loop && !load->stopping) {
         start_what_is_due(load);
     }
     return 0;
@@ -227,28 +320,87 @@ static int run_for(struct load *load, int64_t seconds, struct err *err)
     return 0;
 }
 
+static bool busy(const struct load *load)
+{
+    for (int i = 0; i < load->plan->connections; i++) {
+        if (load->links[i].under_way) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Until every request under way is answered, at most ten seconds. */
 static int drain(struct load *load, struct err *err)
 {
-    int64_t end = clock_mono_us() + 10 * 1000000;
-    bool    busy = true;
+    int64_t end = clock_mono_us() + DRAIN_US;
 
     load->stopping = true;
-    while (busy && clock_mono_us() < end) {
-        busy = false;
+    while (busy(load) && clock_mono_us() < end) {
         TRY(turn(load, err));
-        for (int i = 0; i < load->plan->connections; i++) {
-            busy = busy || load->links[i].under_way;
-        }
     }
+    load->stopping = false;
     return 0;
 }
 
-int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trace *traces,
+static int open_traces(struct load *load, struct err *err)
+{
+    const struct bench_result *result = load->result;
+
+    load->stopping = true; /* nothing but openings */
+    for (int i = 0; i < load->plan->connections; i++) {
+        prepare_opening(load, &load->links[i]);
+        (void)push(&load->links[i]);
+    }
+    while (load->opened < load->plan->traces && result->refused == 0) {
+        TRY(turn(load, err));
+    }
+    if (result->refused > 0) {
+        return err_set(err, ERR_HTTP_REFUSED, "opening %d traces: %d %s", load->plan->traces,
+                       result->first_bad_status, result->first_bad);
+    }
+    load->stopping = false;
+    return 0;
+}
+
+static bool all_hold_enough(const struct load *load)
+{
+    for (int i = 0; i < load->plan->traces && load->plan->warm_events > 0; i++) {
+        if (load->traces[i].sent * load->plan->events < load->plan->warm_events) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Like what is measured then; but where traces have to hold events before, as fast as it goes. */
+static int warm_up(struct load *load, struct err *err)
+{
+    load->filling = load->plan->warm_events > 0;
+    load->next_due_us = clock_mono_us();
+    for (int i = 0; i < load->plan->connections; i++) {
+        load->links[i].trace = i;
+    }
+    start_what_is_due(load);
+    while (load->filling && !all_hold_enough(load)) {
+        TRY(run_for(load, 1, err));
+    }
+    if (load->filling && load->plan->rate > 0) {
+        TRY(drain(load, err));
+        load->next_due_us = clock_mono_us();
+    }
+    load->filling = false;
+    return run_for(load, load->plan->warm_seconds, err);
+}
+
+int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trace **ret_traces,
                void (*counting)(void *arg, bool on), void *arg, struct bench_result *ret_result,
                struct err *err)
 {
-    struct load load = {.plan = plan, .result = ret_result};
+    struct load load = {.plan = plan,
+                        .result = ret_result,
+                        .arena = cli->arena,
+                        .key = cli->config.api_key};
     CLEANUP(fd) int epoll = -1;
     int64_t began;
     int     done = 0;
@@ -262,15 +414,14 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
     load.epoll = epoll;
     bench_body_make(cli->arena, plan, &load.body);
     load.links = arena_zero(cli->arena, (size_t)plan->connections, sizeof(*load.links));
-    load.next_due_us = clock_mono_us();
+    load.traces = arena_zero(cli->arena, (size_t)plan->traces, sizeof(*load.traces));
+    for (int i = 0; i < plan->connections; i++) {
+        load.links[i].fd = -1;
+    }
     for (int i = 0; i < plan->connections && done == 0; i++) {
-        load.links[i].trace = &traces[i];
         done = link_up(&load, &load.links[i], err);
     }
-    if (done == 0) {
-        start_what_is_due(&load);
-        done = run_for(&load, plan->warm_seconds, err);
-    }
+    done = done < 0 || open_traces(&load, err) < 0 || warm_up(&load, err) < 0 ? -1 : 0;
     began = clock_mono_us();
     load.counting = true;
     counting(arg, true);
@@ -288,5 +439,6 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
         buf_done(&load.links[i].request);
     }
     buf_done(&load.body.bytes);
+    *ret_traces = load.traces;
     return done;
 }
