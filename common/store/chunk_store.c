@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KNOWN, WAITING_SIZES, WAITING, EVENTS_KNOWN, ADD_SEGMENT, DROP, CHAINED, COUNT, STATEMENTS };
+enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, ADD_SEGMENT, DROP, CHAINED, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -36,6 +36,11 @@ const struct statement chunk_statements[STATEMENTS] = {
         "SELECT " CHUNK_COLUMNS ", c.redactions, c.payload FROM trace_chunks c"
         " WHERE trace_no = $1 AND chunk_seq BETWEEN $2 AND $3 AND status = 'pending'"
         " ORDER BY chunk_seq", 3 },
+
+    [NEWEST] = { "chunks_newest",
+        "SELECT c.stream_seq FROM trace_chunks c"
+        " WHERE c.trace_no = (SELECT trace_no FROM traces WHERE trace_id = $1)"
+        " ORDER BY c.chunk_seq DESC LIMIT $2", 2 },
 
     [EVENTS_KNOWN] = { "events_known",
         "SELECT q.place FROM unnest($2::uuid[]) WITH ORDINALITY AS q (event_key, place)"
@@ -188,6 +193,25 @@ int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no, i
         list[i].payload = keep(arena, rows, i, 11);
     }
     *ret_rows = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
+int chunks_newest(struct store *store, struct arena *arena, const char *trace_id, size_t most,
+                  int64_t **ret_stream_seqs, size_t *ret_count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    int64_t                   *seqs;
+
+    args_text(&args, trace_id);
+    args_whole(&args, (int64_t)most);
+    TRY(store_run(store, &chunk_statements[NEWEST], &args, &rows, err));
+    seqs = arena_get(arena, (rows_count(rows) + 1) * sizeof(*seqs));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        seqs[i] = rows_whole(rows, i, 0);
+    }
+    *ret_stream_seqs = seqs;
     *ret_count = rows_count(rows);
     return 0;
 }

@@ -18,7 +18,6 @@ enum {
     KEY_LIFE_H = 48, /* idempotency keys: 24 h are promised */
     KEY_SWEEP_MS = 60 * 1000,
     KEY_SWEEP = 10000,
-    FORCE_AGAIN_MS = 50,
 };
 
 void validator_free(struct validator *validator)
@@ -108,50 +107,6 @@ static void answer_problem(struct outbox *out, const struct delivery *in, const 
     outbox_answer(out, in, err_http(why->code), buf_bytes(&json));
 }
 
-/* Is one of the trace's messages from `from` on, and before this one, still in the stream? */
-static int find_earlier(const struct validator *validator, const struct delivery *in, uint64_t from,
-                        bool *ret_found, struct err *err)
-{
-    const struct browse_settings settings = {
-        .stream_name = "PRT_INGEST",
-        .subject = arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace),
-        .from_seq = from,
-    };
-    CLEANUP(browse) struct browse *browse = NULL;
-    struct stored_msg              first;
-    bool                           there = false;
-
-    TRY(browse_open(&browse, validator->stream, &settings, err));
-    TRY(browse_next(browse, in->arena, &first, &there, err));
-    *ret_found = there && first.seq < in->seq;
-    return 0;
-}
-
-/* A trace is closed only when what was sent to it before has been taken, by whichever worker: a chunk
- * that was accepted belongs into the document. The floor alone does not tell: it stays behind where
- * messages were deleted. */
-static int wait_for_earlier(const struct validator *validator, const struct entry *entry,
-                            struct err *err)
-{
-    struct consumer_state state;
-    bool                  found = false;
-
-    if (validator->stream == NULL || !entry->completion.force) {
-        return 0;
-    }
-    TRY(stream_consumer_state(validator->stream, "PRT_INGEST", "validate", &state, err));
-    if (state.ack_floor + 1 < entry->in->seq) {
-        TRY(find_earlier(validator, entry->in, state.ack_floor + 1, &found, err));
-    }
-    if (!found) {
-        return 0;
-    }
-    (void)err_set(err, ERR_TRACE_NOT_READY, "trace %s: messages before %llu have not been taken yet",
-                  entry->in->to.trace, (unsigned long long)entry->in->seq);
-    err->retry_after_ms = FORCE_AGAIN_MS;
-    return -1;
-}
-
 /* Those that can be taken, sorted; the others have their error. */
 static struct entry **read_all(struct validator *validator, struct delivery *in, size_t count,
                                struct outbox *out, size_t *ret_good)
@@ -164,8 +119,7 @@ static struct entry **read_all(struct validator *validator, struct delivery *in,
         if (in[i].err.code != ERR_NONE) {
             continue;
         }
-        if (intake_read(&validator->intake, &in[i], &entries[i], &in[i].err) < 0 ||
-            wait_for_earlier(validator, &entries[i], &in[i].err) < 0) {
+        if (intake_read(&validator->intake, &in[i], &entries[i], &in[i].err) < 0) {
             answer_problem(out, &in[i], &in[i].err, &entries[i].chunk);
         } else {
             good[taken++] = &entries[i];
@@ -318,6 +272,7 @@ static int validate_handle_batch(void *self, struct delivery *in, size_t total, 
 
     arena_reset(validator->arena);
     good = read_all(validator, in, total, out, &taken);
+    TRY(earlier_hold_back(validator, good, &taken, err));
     TRY(run_all(validator, good, taken, out, err));
     for (size_t i = 0; i < total; i++) {
         if (in[i].message.kind == MESSAGE_ERASE && in[i].err.code == ERR_NONE) {

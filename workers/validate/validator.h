@@ -21,6 +21,11 @@ struct validator *validator_new(const struct farm *farm);
 void              validator_free(struct validator *validator);
 DEFINE_CLEANUP(validator, struct validator *, validator_free)
 
+/* -------- earlier.c: takes out those of the sorted entries that have to wait for a message which was
+ * sent before them; their deliveries then have the error -------- */
+WARN_UNUSED int earlier_hold_back(struct validator *validator, struct entry **entries,
+                                  size_t *count, struct err *err);
+
 /* -------- bury.c: what lies in dead_outbox goes into PRT_DEAD; on -1 some of it is left -------- */
 WARN_UNUSED int bury_all(struct validator *validator, struct err *err);
 
