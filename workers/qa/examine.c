@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "workers/qa/layer.h"
+#include "workers/qa/arms.h"
 
 enum {
     REPORT_BYTES = 32 * 1024 * 1024,
@@ -79,64 +79,6 @@ void examiner_close(struct examiner *examiner)
     examiner->sandbox = NULL;
 }
 
-/* One arm: its workspace, its image, its run. */
-struct round {
-    bool             ran;
-    struct workspace workspace;
-    struct image     image;
-    struct arm_end   end;
-    struct spool     report;
-};
-
-struct examination {
-    struct examiner *examiner;
-    struct arena    *arena;
-    struct job      *job;
-    struct heart    *heart;
-    struct spool     log;
-    struct round     after, before;
-    const char      *framework; /* NULL: not known yet */
-};
-
-static void examination_done(struct examination *exam)
-{
-    spool_done(&exam->log);
-    spool_done(&exam->after.report);
-    spool_done(&exam->before.report);
-    job_close(exam->job);
-}
-
-static inline void examination_cleanup(struct examination *slot)
-{
-    examination_done(slot);
-}
-
-static int round_run(struct examination *exam, const char *name, const struct snapshot *snapshot,
-                     struct round *round, struct err *err)
-{
-    struct examiner *examiner = exam->examiner;
-    const char      *dir = arena_format(exam->arena, "%s/%s", exam->job->dir, name);
-    struct arm       arm = {.arena = exam->arena,
-                            .name = name,
-                            .workspace = &round->workspace,
-                            .image = &round->image,
-                            .limits = &examiner->limits};
-
-    TRY(spool_open(&round->report, exam->job->dir, err));
-    TRY(workspace_fetch(exam->arena, examiner->blob, snapshot, &examiner->pack, dir, exam->heart,
-                        &round->workspace, err));
-    TRY(layer_image(examiner, exam->job, name, &round->workspace, &exam->log, exam->heart,
-                    &round->image, err));
-    TRY(sandbox_own(examiner->sandbox, dir, err));
-    TRY(runner_for(exam->arena, arena_format(exam->arena, "%s/%s", dir, round->workspace.root),
-                   &arm.runner, err));
-    exam->framework = arm.runner->framework;
-    TRY(arm_run(examiner->sandbox, exam->job, &arm, &exam->log, &round->report, exam->heart,
-                &round->end, err));
-    round->ran = true;
-    return 0;
-}
-
 /* Is this failure to be told as a finding, or to be tried again? */
 static bool is_final(const struct err *err, const struct question *question)
 {
@@ -166,113 +108,130 @@ static const char *reason_of(struct arena *arena, const struct err *err)
     return err_name(err->code);
 }
 
-/* The before arm only adds to the verdict: when it cannot be had, the verdict stands without. */
-static int before_run(struct examination *exam, const struct question *question, struct err *err)
-{
-    if (question->before == NULL || !exam->after.end.verdict.believed) {
-        return 0;
-    }
-    if (round_run(exam, "before", question->before, &exam->before, err) == 0) {
-        return 0;
-    }
-    if (!is_final(err, question)) {
-        return -1;
-    }
-    TRY(spool_say(&exam->log, err, "== before: not run: %s ==\n", plain(exam->arena, err->story)));
-    err_clear(err);
-    return 0;
-}
-
-static int spool_add(struct examination *exam, struct spool *spool, const char *kind,
+static int spool_add(struct arms *arms, struct spool *spool, const char *kind,
                      const char *content_type, struct value *ret_ref, struct finding *finding,
                      struct err *err)
 {
     if (spool->sha == NULL || spool->bytes == 0) {
         return 0;
     }
-    TRY(spool_store(spool, exam->arena, exam->examiner->blob, content_type,
+    TRY(spool_store(spool, arms->arena, arms->examiner->blob, content_type,
                     &finding->artifacts[finding->artifact_count], ret_ref, err));
     finding->artifact_kinds[finding->artifact_count++] = kind;
     return 0;
 }
 
-static void compare(struct examination *exam, struct validation *validation,
-                    struct comparison *room)
-{
-    const struct verdict *after = &exam->after.end.verdict;
-    const struct verdict *before = &exam->before.end.verdict;
-
-    if (exam->before.ran && before->believed && after->believed) {
-        reports_compare(exam->arena, &before->report, &after->report, room);
-        validation->compared = room;
-    }
-}
-
-static int finding_make(struct examination *exam, struct validation *validation,
+static int finding_make(struct arms *arms, struct validation *validation,
                         struct finding *ret_finding, struct err *err)
 {
-    struct finding    finding = {.status = validation->status, .reason = validation->reason};
-    struct comparison room;
-    struct value      log = {0};
-    struct value      report = {0};
+    struct finding finding = {.status = validation->status, .reason = validation->reason};
+    struct value   log = {0};
+    struct value   report = {0};
 
-    compare(exam, validation, &room);
-    TRY(spool_add(exam, &exam->log, "log", "text/plain; charset=utf-8", &log, &finding, err));
+    TRY(spool_add(arms, &arms->log, "log", "text/plain; charset=utf-8", &log, &finding, err));
     validation->log = finding.artifact_count > 0 ? &log : NULL;
-    if (exam->after.ran) {
+    if (arms->after.ran) {
         size_t count = finding.artifact_count;
 
-        TRY(spool_add(exam, &exam->after.report, "report", "application/xml", &report, &finding,
+        TRY(spool_add(arms, &arms->after.report, "report", "application/xml", &report, &finding,
                       err));
         validation->report = finding.artifact_count > count ? &report : NULL;
     }
-    finding.took_ms = validation->runtime_ms;
-    finding.validation = validation_value(exam->arena, validation);
+    finding.took_ms = arms->took_ms;
+    finding.validation = validation_value(arms->arena, validation);
     *ret_finding = finding;
     return 0;
 }
 
-static int after_run(struct examination *exam, const struct question *question,
-                     struct validation *validation, struct err *err)
+static void infra_error(struct arms *arms, struct validation *validation, struct err *err)
 {
-    struct round *after = &exam->after;
+    validation->status = VERDICT_INFRA_ERROR;
+    validation->reason = reason_of(arms->arena, err);
+    validation->detail = plain(arms->arena, err->story);
+    err_clear(err);
+}
 
-    if (round_run(exam, "after", question->after, after, err) < 0) {
+/* An arm that only adds to the verdict: when it cannot be had, the verdict stands without. */
+static int add(struct arms *arms, const struct question *question, const char *name, int ran,
+               struct err *err)
+{
+    if (ran == 0) {
+        return 0;
+    }
+    if (!is_final(err, question)) {
+        return -1;
+    }
+    TRY(spool_say(&arms->log, err, "== %s: not run: %s ==\n", name,
+                  plain(arms->arena, err->story)));
+    err_clear(err);
+    return 0;
+}
+
+static int arms_run(struct arms *arms, const struct question *question,
+                    struct validation *validation, struct err *err)
+{
+    bool unchecked = false;
+
+    if (arms_after(arms, question->after, err) < 0) {
         if (!is_final(err, question)) {
             return -1;
         }
-        validation->status = VERDICT_INFRA_ERROR;
-        validation->reason = reason_of(exam->arena, err);
-        validation->detail = plain(exam->arena, err->story);
-        err_clear(err);
+        infra_error(arms, validation, err);
         return 0;
     }
-    validation->status = after->end.verdict.status;
-    validation->reason = after->end.verdict.reason;
-    validation->detail = plain(exam->arena, after->end.detail);
-    validation->framework = exam->framework;
-    validation->after = &after->end.verdict;
-    validation->runtime_ms = after->end.took_ms;
-    validation->image = &after->image;
-    return before_run(exam, question, err);
+    TRY(add(arms, question, "before", arms_before(arms, question->before, err), err));
+    if (arms_original(arms, err) < 0) {
+        if (!is_final(err, question)) {
+            return -1;
+        }
+        unchecked = arms->after.end.verdict.status == VERDICT_PASSED;
+        infra_error(arms, validation, err);
+    }
+    TRY(add(arms, question, "repeats", arms_repeats(arms, err), err));
+    if (!unchecked) {
+        arms_verdict(arms, &validation->status, &validation->reason);
+        validation->detail = plain(arms->arena, arms->after.end.detail);
+    }
+    return 0;
+}
+
+/* What the arms found, in the words of the wire. */
+static void arms_tell(const struct arms *arms, struct validation *validation)
+{
+    if (arms->runner != NULL) {
+        validation->framework = arms->runner->framework;
+    }
+    if (arms->after.ran) {
+        validation->after = &arms->after.end.verdict;
+        validation->image = &arms->after.image;
+        validation->runtime_ms = arms->after.end.took_ms;
+    }
+    validation->before = arms->before.ran ? &arms->before.end.verdict : NULL;
+    validation->original = arms->original.ran ? &arms->original.end.verdict : NULL;
+    validation->compared = arms->compared_is ? &arms->compared : NULL;
+    validation->edits = arms->edits_is ? &arms->edits : NULL;
+    validation->flaky = &arms->flaky;
+    validation->missing = &arms->missing;
+    validation->repeats = arms->repeats;
 }
 
 int examine(struct examiner *examiner, struct arena *arena, const struct question *question,
             struct heart *heart, struct finding *ret_finding, struct err *err)
 {
-    CLEANUP(examination)
-    struct examination exam = {.examiner = examiner, .arena = arena, .heart = heart};
-    struct validation  validation = {.status = VERDICT_NOT_RUN,
-                                     .reason = "no_snapshot",
-                                     .framework = "pytest",
-                                     .limits = &examiner->limits,
-                                     .engine = sandbox_engine(examiner->sandbox),
-                                     .runtime = sandbox_runtime(examiner->sandbox)};
+    CLEANUP(arms)
+    struct arms       arms = {.examiner = examiner, .arena = arena, .heart = heart};
+    struct validation validation = {.status = VERDICT_NOT_RUN,
+                                    .reason = "no_snapshot",
+                                    .framework = "pytest",
+                                    .limits = &examiner->limits,
+                                    .engine = sandbox_engine(examiner->sandbox),
+                                    .runtime = sandbox_runtime(examiner->sandbox)};
 
     if (question->after != NULL) {
-        TRY(job_open(&exam.job, examiner->dir, err));
-        TRY(spool_open(&exam.log, exam.job->dir, err));
-        TRY(after_run(&exam, question, &validation, err));
+        TRY(job_open(&arms.job, examiner->dir, err));
+        TRY(spool_open(&arms.log, arms.job->dir, err));
+        TRY(arms_run(&arms, question, &validation, err));
     }
-    return finding_make(&exam, &validation, ret_finding, err);
+    arms_tell(&arms, &validation);
+    return finding_make(&arms, &validation, ret_finding, err);
 }

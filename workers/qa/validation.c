@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/validation.h"
 
+#include "base/utf8.h"
+
+enum { EDITS_SHOWN = 1000 };
+
 bool validation_said(enum verdict_status status, bool *ret_passed)
 {
     *ret_passed = status == VERDICT_PASSED;
@@ -17,9 +21,15 @@ static struct value ids(struct arena *arena, const char **list, size_t count)
     return value;
 }
 
-static struct value tests(struct arena *arena, const struct comparison *compared)
+static struct value list(struct arena *arena, const struct id_list *list)
+{
+    return list == NULL ? value_list() : ids(arena, list->ids, list->count);
+}
+
+static struct value tests(struct arena *arena, const struct validation *validation)
 {
     static const struct comparison none;
+    const struct comparison       *compared = validation->compared;
     struct value                   map = value_map();
 
     compared = compared == NULL ? &none : compared;
@@ -31,7 +41,42 @@ static struct value tests(struct arena *arena, const struct comparison *compared
               ids(arena, compared->pass_to_fail, compared->pass_to_fail_count));
     value_put(arena, &map, "fail_to_fail",
               ids(arena, compared->fail_to_fail, compared->fail_to_fail_count));
+    value_put(arena, &map, "flaky", list(arena, validation->flaky));
+    value_put(arena, &map, "missing", list(arena, validation->missing));
     return map;
+}
+
+static const char *arm_word(const struct verdict *verdict)
+{
+    return verdict_word(verdict == NULL ? VERDICT_NOT_RUN : verdict->status);
+}
+
+/* What each arm said; an arm that did not run is never guessed. */
+static struct value arms(struct arena *arena, const struct validation *validation)
+{
+    struct value map = value_map();
+
+    value_put(arena, &map, "after", value_text(arm_word(validation->after)));
+    value_put(arena, &map, "before", value_text(arm_word(validation->before)));
+    value_put(arena, &map, "original_tests", value_text(arm_word(validation->original)));
+    value_put(arena, &map, "repeats", value_whole(validation->repeats));
+    return map;
+}
+
+static struct value edits(struct arena *arena, const struct test_edits *edits)
+{
+    struct value files = value_list();
+
+    for (size_t i = 0; i < edits->count && i < EDITS_SHOWN; i++) {
+        CLEANUP(buf) struct buf path = {0};
+        struct value            file = value_map();
+
+        utf8_put_escaped(&path, bytes_of(edits->list[i].path));
+        value_put(arena, &file, "path", value_text(arena_text(arena, buf_bytes(&path))));
+        value_put(arena, &file, "what", value_text(edits->list[i].what));
+        value_append(arena, &files, file);
+    }
+    return files;
 }
 
 static struct value sandbox(struct arena *arena, const struct validation *validation)
@@ -79,7 +124,13 @@ struct value validation_value(struct arena *arena, const struct validation *vali
     value_put(arena, &map, "num_failed", value_whole(after->failed));
     value_put(arena, &map, "num_skipped", value_whole(after->skipped));
     value_put(arena, &map, "num_errors", value_whole(after->errors));
-    value_put(arena, &map, "tests", tests(arena, validation->compared));
+    value_put(arena, &map, "tests", tests(arena, validation));
+    value_put(arena, &map, "arms", arms(arena, validation));
+    value_put(arena, &map, "tests_edited",
+              validation->edits == NULL ? value_null() : value_flag(validation->edits->tests));
+    if (validation->edits != NULL && validation->edits->count > 0) {
+        value_put(arena, &map, "edited_files", edits(arena, validation->edits));
+    }
     value_put(arena, &map, "runtime_s", value_real((double)validation->runtime_ms / 1000));
     value_put(arena, &map, "container_image", value_text(image == NULL ? "" : image->name));
     text_put(arena, &map, "image_digest", image == NULL ? NULL : image->digest);

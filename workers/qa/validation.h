@@ -8,7 +8,8 @@
 #define PRT_WORKERS_QA_VALIDATION_H
 
 #include "value/value.h"
-#include "workers/qa/report/verdict.h"
+#include "workers/qa/original.h"
+#include "workers/qa/report/compare.h"
 #include "workers/qa/sandbox/sandbox.h"
 
 struct validation {
@@ -16,8 +17,12 @@ struct validation {
     const char                  *reason; /* NULL when passed */
     const char                  *detail; /* NULL: no more to say */
     const char                  *framework;
-    const struct verdict        *after;    /* NULL: it did not run */
-    const struct comparison     *compared; /* NULL: one of the arms has no believed report */
+    const struct verdict        *after;           /* NULL: it did not run */
+    const struct comparison     *compared;        /* NULL: one of the arms has no believed report */
+    const struct id_list        *flaky, *missing; /* NULL: nothing was compared */
+    const struct verdict        *before, *original; /* NULL: not run */
+    const struct test_edits     *edits;             /* NULL: nothing to compare the tests with */
+    int                          repeats;           /* runs of the repeats arm */
     int64_t                      runtime_ms;
     const struct image          *image; /* NULL: none was used */
     const struct sandbox_limits *limits;

@@ -1,37 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/test.h"
 
-#include <stdlib.h>
-
-#include "workers/qa/report/verdict.h"
-
-#define NONCE "00ff"
-
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(((const struct test_result *)a)->id, ((const struct test_result *)b)->id);
-}
-
-/* Up to eight tests, ended by an id of NULL; with good sentinels when asked for. */
-static struct test_report *report_of(struct arena *arena, bool sentinels,
-                                     const struct test_result *tests)
-{
-    struct test_report *report = arena_zero(arena, 1, sizeof(*report));
-
-    report->tests = arena_zero(arena, 16, sizeof(*report->tests));
-    for (; tests->id != NULL; tests++) {
-        report->tests[report->count++] = *tests;
-    }
-    if (sentinels) {
-        report->tests[report->count++] = (struct test_result){
-            "../prt/in/sentinel.py::Sentinel" NONCE "::test_holds", TEST_PASSED};
-        report->tests[report->count++] = (struct test_result){
-            "../prt/in/sentinel.py::Sentinel" NONCE "::test_breaks", TEST_FAILED};
-    }
-    qsort(report->tests, report->count, sizeof(*report->tests), by_id);
-    return report;
-}
-#define TESTS(...) ((const struct test_result[]){__VA_ARGS__ __VA_OPT__(, ){NULL, TEST_PASSED}})
+#include "reports.h"
 
 static struct verdict verdict_of(struct arena *arena, struct evidence evidence)
 {
@@ -134,34 +104,4 @@ TEST(verdict, names_limits_before_it_looks_at_reports)
     expect(verdict_of(arena, (struct evidence){.exit_status = 2, .report = good}), "failed",
            "interrupted");
     expect(verdict_of(arena, (struct evidence){.exit_status = 4}), "failed", "collection_failed");
-}
-
-static void expect_list(const char **list, size_t count, const char *want)
-{
-    char got[256] = "";
-
-    for (size_t i = 0; i < count; i++) {
-        (void)strcat(strcat(got, i == 0 ? "" : " "), list[i]);
-    }
-    CHECK_TEXT(got, want);
-}
-
-TEST(compare, tells_for_each_id_what_became_of_it)
-{
-    CLEANUP(arena) struct arena *arena = arena_new();
-    struct comparison            all;
-    const struct test_report    *before = report_of(
-           arena, false,
-           TESTS({"b", TEST_FAILED}, {"a", TEST_ERROR}, {"c", TEST_PASSED}, {"d", TEST_PASSED},
-                 {"e", TEST_FAILED}, {"gone", TEST_PASSED}, {"s", TEST_SKIPPED}));
-    const struct test_report *after = report_of(
-        arena, false,
-        TESTS({"new", TEST_PASSED}, {"a", TEST_PASSED}, {"b", TEST_PASSED}, {"c", TEST_PASSED},
-              {"d", TEST_ERROR}, {"e", TEST_FAILED}, {"s", TEST_PASSED}));
-
-    reports_compare(arena, before, after, &all);
-    expect_list(all.fail_to_pass, all.fail_to_pass_count, "a b");
-    expect_list(all.pass_to_pass, all.pass_to_pass_count, "c");
-    expect_list(all.pass_to_fail, all.pass_to_fail_count, "d");
-    expect_list(all.fail_to_fail, all.fail_to_fail_count, "e");
 }

@@ -59,14 +59,4 @@ const char *sentinel_class(struct arena *arena, const char *nonce); /* "Sentinel
 void verdict_make(struct arena *arena, const struct evidence *evidence,
                   struct verdict *ret_verdict);
 
-/* Two believed reports, per test id; each list sorted. Ids that are in one of them only, or skipped
- * in one of them, are in no list. */
-struct comparison {
-    const char **fail_to_pass, **pass_to_pass, **pass_to_fail, **fail_to_fail;
-    size_t       fail_to_pass_count, pass_to_pass_count, pass_to_fail_count, fail_to_fail_count;
-};
-
-void reports_compare(struct arena *arena, const struct test_report *before,
-                     const struct test_report *after, struct comparison *ret_comparison);
-
 #endif
