@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/validation.h"
 
+#include <string.h>
+
 #include "base/utf8.h"
 
 enum { EDITS_SHOWN = 1000 };
@@ -63,16 +65,26 @@ static struct value arms(struct arena *arena, const struct validation *validatio
     return map;
 }
 
+/* A file's name may be any bytes; a document holds text. */
+static const char *name_shown(struct arena *arena, const char *name)
+{
+    CLEANUP(buf) struct buf text = {0};
+
+    if (utf8_wrong_at(bytes_of(name)) == strlen(name)) {
+        return name;
+    }
+    utf8_put_escaped(&text, bytes_of(name));
+    return arena_text(arena, buf_bytes(&text));
+}
+
 static struct value edits(struct arena *arena, const struct test_edits *edits)
 {
     struct value files = value_list();
 
     for (size_t i = 0; i < edits->count && i < EDITS_SHOWN; i++) {
-        CLEANUP(buf) struct buf path = {0};
-        struct value            file = value_map();
+        struct value file = value_map();
 
-        utf8_put_escaped(&path, bytes_of(edits->list[i].path));
-        value_put(arena, &file, "path", value_text(arena_text(arena, buf_bytes(&path))));
+        value_put(arena, &file, "path", value_text(name_shown(arena, edits->list[i].path)));
         value_put(arena, &file, "what", value_text(edits->list[i].what));
         value_append(arena, &files, file);
     }

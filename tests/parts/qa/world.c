@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "lib/test.h"
 #include "pack/pack.h"
+#include "value/json.h"
 
 static struct world world;
 
@@ -59,6 +60,7 @@ static int world_open(struct err *err)
     world.config.qa_memory = 256 << 20;
     world.config.qa_workspace = 128 << 20;
     world.config.qa_time = 60000;
+    world.config.qa_repeats = 0; /* tests of it set it */
     return examiner_open(&world.examiner, world.arena, &world.config, world.blob, err);
 }
 
@@ -128,6 +130,11 @@ const struct snapshot *world_snapshot(struct world *here, const char *const *fil
 
         CHECK_WORKS(
             dir_make(arena_format(here->arena, "%.*s", (int)(slash - path), path), 0755, &err));
+        if (path[strlen(path) - 1] == '@') {
+            CHECK(symlink(files[1],
+                          arena_format(here->arena, "%.*s", (int)strlen(path) - 1, path)) == 0);
+            continue;
+        }
         CHECK_WORKS(file_replace(path, bytes_of(files[1]), 0644, &err));
     }
     snapshot = world_snapshot_of(here, dir);
@@ -148,4 +155,46 @@ const struct value *world_examine(struct world *here, const struct snapshot *aft
         return NULL;
     }
     return &finding->validation;
+}
+
+void expect_text(const struct value *validation, const char *pointer, const char *want)
+{
+    const struct value *found = value_at(validation, pointer);
+    struct bytes        text = value_text_or(found, "(absent)");
+
+    if (!bytes_is(text, want)) {
+        test_failed(__FILE__, __LINE__, "%s is \"%.*s\", not \"%s\"", pointer, (int)text.size,
+                    (const char *)text.data, want);
+    }
+}
+
+void expect_whole(const struct value *validation, const char *pointer, int64_t want)
+{
+    int64_t got = value_whole_or(value_at(validation, pointer), -1);
+
+    if (got != want) {
+        test_failed(__FILE__, __LINE__, "%s is %lld, not %lld", pointer, (long long)got,
+                    (long long)want);
+    }
+}
+
+void expect_status(const struct value *validation, const char *status, const char *reason)
+{
+    expect_text(validation, "/status", status);
+    if (reason != NULL) {
+        expect_text(validation, "/reason", reason);
+    }
+}
+
+/* The log as it was stored. */
+const char *world_log(struct world *here, const struct value *validation)
+{
+    struct bytes hash = value_text_or(value_at(validation, "/log/sha256"), "");
+    const char  *key = arena_format(here->arena, "sha256/%.2s/%.*s", (const char *)hash.data,
+                                    (int)hash.size, (const char *)hash.data);
+    struct bytes bytes = {NULL, 0};
+    struct err   err = {0};
+
+    CHECK_WORKS(blob_get(here->blob, here->arena, BUCKET_ARTIFACTS, key, 1 << 24, &bytes, &err));
+    return arena_text(here->arena, bytes);
 }

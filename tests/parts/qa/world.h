@@ -21,7 +21,7 @@ struct world *world_get(void);
 /* A directory of the tree, packed and stored. */
 const struct snapshot *world_snapshot_of(struct world *world, const char *dir);
 
-/* One with these files: name, text, name, text, NULL. */
+/* One with these files: name, text, name, text, NULL. "name@" is a symbolic link to the text. */
 const struct snapshot *world_snapshot(struct world *world, const char *const *files);
 #define FILES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -31,5 +31,19 @@ const struct snapshot *world_snapshot_bytes(struct world *world, struct bytes by
 /* Examines; the finding's validation, or NULL when the test has failed. */
 const struct value *world_examine(struct world *world, const struct snapshot *after,
                                   const struct snapshot *before);
+
+/* What a validation says at these JSON pointers; the test fails where it says something else. */
+void expect_text(const struct value *validation, const char *pointer, const char *want);
+void expect_whole(const struct value *validation, const char *pointer, int64_t want);
+void expect_status(const struct value *validation, const char *status, const char *reason);
+
+/* The log as it was stored. */
+const char *world_log(struct world *world, const struct value *validation);
+
+#define WORLD()                                                                                    \
+    struct world *world = world_get();                                                             \
+    if (world == NULL) {                                                                           \
+        return;                                                                                    \
+    }
 
 #endif

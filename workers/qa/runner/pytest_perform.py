@@ -25,87 +25,90 @@ RAISES = """
         with pytest.raises(ZeroDivisionError):
             1 / (not WANT)
 """
-BEFORE = prints("_pytest", "pytest", "pluggy", "unittest")
 
 
-class Teller:
-    """The plugin: adds the sentinels, narrows to the selection, tells what happens."""
+def plugin_make(tell, ask, tests):
+    """The plugin: adds the sentinels, narrows to the selection, tells what happens.
 
-    def __init__(self, tell, ask, tests):
-        self.tell, self.ask, self.tests = tell, ask, tests
-        self.sentinel = sentinel_make("import pytest\n", RAISES)
-        self.numbers, self.now, self.hidden = {}, None, set()
+    What it works with is in its closures: no attribute of it, or of a module, has to be believed.
+    """
+    sentinel = sentinel_make("import pytest\n", RAISES)
+    numbers, hidden, running = {}, set(), []
+    witness, changes, function, skips = witnessed, changed, pytest.Function, SKIPS
 
-    def is_sentinel(self, item):
-        return str(item.path) == self.sentinel
+    def is_sentinel(item):
+        return str(item.path) == sentinel
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_configure(self, config):
-        files = [path for path in dict.fromkeys(test.partition("::")[0] for test in self.tests) if os.path.exists(path)]
-        config.args = [*(files if self.tests else config.args), self.sentinel]
+    class Teller:
+        @pytest.hookimpl(trylast=True)
+        def pytest_configure(self, config):
+            files = [path for path in dict.fromkeys(test.partition("::")[0] for test in tests) if os.path.exists(path)]
+            config.args = [*(files if tests else config.args), sentinel]
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items):
-        mine = [item for item in items if self.is_sentinel(item)]
-        yield
-        rest = [item for item in items if not self.is_sentinel(item)]
-        if self.tests:
-            rest = [item for item in rest if chosen(item.nodeid, self.tests)]
-        items[:] = mine[:1] + rest + mine[1:]
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_collection_modifyitems(self, items):
+            mine = [item for item in items if is_sentinel(item)]
+            yield
+            rest = [item for item in items if not is_sentinel(item)]
+            if tests:
+                rest = [item for item in rest if chosen(item.nodeid, tests)]
+            items[:] = mine[:1] + rest + mine[1:]
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session):
-        for item in session.items:
-            self.numbers[item] = len(self.numbers)
-            if self.is_sentinel(item):
-                self.hidden.add(item.nodeid)
-            self.tell("item", item.nodeid, self.is_sentinel(item))
-        self.tell("planned")
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_finish(self, session):
+            for item in session.items:
+                numbers[item] = len(numbers)
+                tell("item", item.nodeid, is_sentinel(item))
+                if is_sentinel(item):
+                    hidden.add(item.nodeid)
+            tell("planned")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collectreport(self, report):
-        if report.outcome != "passed":
-            self.tell("broken", report.nodeid, report.outcome, str(report.longrepr))
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_collectreport(self, report):
+            if report.outcome != "passed":
+                tell("broken", report.nodeid, report.outcome, str(report.longrepr))
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item):
-        self.now = self.numbers[item]
-        self.tell("begin", self.now)
-        yield
-        self.tell("end", self.now)
-        self.now = None
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(self, item):
+            running[:] = [numbers[item]]
+            tell("begin", numbers[item])
+            yield
+            tell("end", numbers[item])
+            running.clear()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item):
-        number, tell = self.now, self.tell
-        if self.is_sentinel(item):
-            item.module.WANT = self.ask(number)
-        name = "obj" if isinstance(item, pytest.Function) else "runtest"
-        first = getattr(item, name)
-        setattr(item, name, witnessed(first, lambda how: tell("call", number, how), SKIPS))
-        yield
-        if name == "obj":
-            item.obj = first
-        else:
-            del item.runtest
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_call(self, item):
+            number = numbers[item]
+            if is_sentinel(item):
+                item.module.WANT = ask(number)
+            name = "obj" if isinstance(item, function) else "runtest"
+            first = getattr(item, name)
+            setattr(item, name, witness(first, lambda how: tell("call", number, how), skips))
+            yield
+            if name == "obj":
+                item.obj = first
+            else:
+                del item.runtest
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report):
-        if self.now is not None:
-            self.tell("report", self.now, report.when, report.outcome, hasattr(report, "wasxfail"), report.duration,
-                      "" if report.outcome == "passed" else report.longreprtext[:8192])
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_logreport(self, report):
+            if running:
+                tell("report", running[0], report.when, report.outcome, hasattr(report, "wasxfail"), report.duration,
+                     "" if report.outcome == "passed" else report.longreprtext[:8192])
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session):
-        self.hide(session.config.pluginmanager.get_plugin("terminalreporter"))
-        name = changed(BEFORE)
-        if name is not None:
-            self.tell("changed", name)
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_sessionfinish(self, session):
+            self.hide(session.config.pluginmanager.get_plugin("terminalreporter"))
+            name = changes(BEFORE)
+            if name is not None:
+                tell("changed", name)
 
-    def hide(self, terminal):
-        """What is printed is for people: it counts the workspace's tests only."""
-        for key, reports in list(getattr(terminal, "stats", {}).items()):
-            terminal.stats[key] = [one for one in reports if getattr(one, "nodeid", "") not in self.hidden]
+        def hide(self, terminal):
+            """What is printed is for people: it counts the workspace's tests only."""
+            for key, reports in list(getattr(terminal, "stats", {}).items()):
+                terminal.stats[key] = [one for one in reports if getattr(one, "nodeid", "") not in hidden]
+
+    return Teller()
 
 
 def selected(selection):
@@ -134,4 +137,7 @@ def perform(end, options):
     paths()
     sys.argv = ["pytest"]
     fixed = ["-p", "no:cacheprovider", "--color=no", "--maxfail=0", "--continue-on-collection-errors"]
-    tell("done", int(pytest.main([*fixed, *options], plugins=[Teller(tell, ask, order["tests"])])))
+    tell("done", int(pytest.main([*fixed, *options], plugins=[plugin_make(tell, ask, order["tests"])])))
+
+
+BEFORE = prints("_pytest", "pytest", "pluggy", "unittest", "prt_perform", "pytest_perform")

@@ -10,7 +10,6 @@ import unittest
 from prt_perform import changed, chosen, paths, prints, sentinel_make, teller, witnessed
 
 TRIES = ([],)
-BEFORE = prints("unittest")
 
 
 def flat(suite):
@@ -105,3 +104,6 @@ def perform(end, options):
     if name is not None:
         tell("changed", name)
     tell("done", 1 if result.bad else 0)
+
+
+BEFORE = prints("unittest", "prt_perform", "unittest_perform")

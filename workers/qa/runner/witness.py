@@ -134,8 +134,6 @@ class Ledger:
 
     def judge(self):
         """The report's rows (name, state, text, seconds); Foul when the run cannot have been an honest one."""
-        if self.status == 0:
-            raise Foul("ended", "status 0, though sentinels fail")
         rows = []
         for number in range(len(self.items)):
             if number not in self.cases or not self.cases[number]["ended"]:
@@ -301,6 +299,8 @@ def run(child, order):
         if code < 0:
             return 128 - code, None
         raise Foul("ended", f"the tests' process ended with {code} before its tests did")
+    if ledger.status == 0:
+        raise Foul("ended", "status 0, though sentinels fail")
     return ledger.status, ledger.judge() if ledger.status == EXIT_REPORT else None
 
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/* The arms beside "after": what they add to a verdict, and what they take from it. */
+#include "lib/test.h"
+#include "value/json.h"
+#include "world.h"
+
+#define WRONG "def one():\n    return 2\n"
+#define RIGHT "def one():\n    return 1\n"
+#define TESTS "from code_ import one\ndef test_one(): assert one() == 1\ndef test_two(): pass\n"
+
+/* A list at a JSON pointer, as JSON. */
+static void expect_json(const struct value *validation, const char *pointer, const char *want)
+{
+    CLEANUP(buf) struct buf got = {0};
+    const struct value     *found = value_at(validation, pointer);
+    struct err              err = {0};
+
+    CHECK(found != NULL);
+    if (found != NULL) {
+        CHECK_WORKS(jcs_write(&got, found, &err));
+        CHECK_TEXT(buf_text(&got), want);
+    }
+}
+
+TEST(arms, compare_a_fix_with_the_start_and_find_the_tests_untouched)
+{
+    WORLD();
+    const struct value *validation =
+        world_examine(world, world_snapshot(world, FILES("code_.py", RIGHT, "test_a.py", TESTS)),
+                      world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", TESTS)));
+
+    expect_status(validation, "passed", NULL);
+    expect_json(validation, "/tests",
+                "{\"fail_to_fail\":[],\"fail_to_pass\":[\"test_a.py::test_one\"],\"flaky\":[],"
+                "\"missing\":[],\"pass_to_fail\":[],\"pass_to_pass\":[\"test_a.py::test_two\"]}");
+    expect_json(validation, "/arms",
+                "{\"after\":\"passed\",\"before\":\"failed\",\"original_tests\":\"not_run\","
+                "\"repeats\":0}");
+    expect_json(validation, "/tests_edited", "false");
+    CHECK(value_at(validation, "/edited_files") == NULL);
+}
+
+TEST(arms, say_nothing_of_edited_tests_when_no_start_was_sent)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world, world_snapshot(world, FILES("code_.py", RIGHT, "test_a.py", TESTS)), NULL);
+
+    expect_status(validation, "passed", NULL);
+    expect_json(validation, "/tests_edited", "null");
+    expect_json(validation, "/arms/before", "\"not_run\"");
+}
+
+TEST(arms, take_new_tests_with_their_fixtures_for_what_they_are)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world,
+                       FILES("code_.py", RIGHT, "tests/test_a.py", TESTS, "tests/test_new.py",
+                             "def test_new(two): assert two == 2\n", "tests/conftest.py",
+                             "import pytest\n@pytest.fixture\ndef two(): return 2\n")),
+        world_snapshot(world, FILES("code_.py", WRONG, "tests/test_a.py", TESTS)));
+
+    expect_status(validation, "passed", NULL);
+    expect_whole(validation, "/num_passed", 3);
+    expect_json(validation, "/tests_edited", "false");
+    expect_json(validation, "/edited_files",
+                "[{\"path\":\"tests/conftest.py\",\"what\":\"added\"}]");
+    expect_json(validation, "/arms/original_tests", "\"passed\"");
+}
+
+TEST(arms, let_an_edit_of_tests_pass_that_the_original_tests_do_not_need)
+{
+    WORLD();
+    const struct value *validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", RIGHT, "test_a.py",
+                                                  TESTS "def test_three(): assert one() < 2\n")),
+                      world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", TESTS)));
+
+    expect_status(validation, "passed", NULL);
+    expect_json(validation, "/tests_edited", "true");
+    expect_json(validation, "/edited_files", "[{\"path\":\"test_a.py\",\"what\":\"edited\"}]");
+}
+
+TEST(arms, fail_a_fix_that_deletes_what_it_does_not_fix)
+{
+    WORLD();
+    const struct value *validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", WRONG, "tests/test_b.py",
+                                                  "def test_two(): pass\n")),
+                      world_snapshot(world, FILES("code_.py", WRONG, "tests/test_a.py", TESTS,
+                                                  "tests/test_b.py", "def test_two(): pass\n")));
+
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "true");
+    expect_json(validation, "/edited_files",
+                "[{\"path\":\"tests/test_a.py\",\"what\":\"deleted\"}]");
+    expect_json(validation, "/arms",
+                "{\"after\":\"passed\",\"before\":\"failed\",\"original_tests\":\"failed\","
+                "\"repeats\":0}");
+    CHECK(!value_flag_or(value_at(validation, "/tests_passed"), true));
+}
+
+TEST(arms, find_what_a_repeat_changes)
+{
+    WORLD();
+    /* Each repeat has another seed. */
+    static const char   after[] = "import os\nfrom code_ import one\n"
+                                  "def test_one(): assert one() == 1\n"
+                                  "def test_luck(): assert one() == 1 and "
+                                  "os.environ['PYTHONHASHSEED'] == '0'\n";
+    const struct value *validation;
+
+    world->config.qa_repeats = 2;
+    validation =
+        world_examine(world, world_snapshot(world, FILES("code_.py", RIGHT, "test_a.py", after)),
+                      world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", after)));
+    world->config.qa_repeats = 0;
+    expect_status(validation, "flaky", "flaky_tests");
+    expect_json(validation, "/tests_passed", "false");
+    expect_json(validation, "/tests/flaky", "[\"test_a.py::test_luck\"]");
+    expect_json(validation, "/tests/fail_to_pass", "[\"test_a.py::test_one\"]");
+    expect_json(validation, "/arms/repeats", "4");
+}
+
+TEST(arms, call_a_failure_flaky_that_a_repeat_does_not_confirm)
+{
+    WORLD();
+    static const char after[] = "import os\ndef test_one(): assert os.environ['PYTHONHASHSEED'] != "
+                                "'0'\ndef test_two(): pass\n";
+    const struct value *validation;
+
+    world->config.qa_repeats = 1;
+    validation = world_examine(world, world_snapshot(world, FILES("test_a.py", after)), NULL);
+    expect_status(validation, "flaky", "flaky_tests");
+    expect_json(validation, "/arms/repeats", "1");
+    validation = world_examine(
+        world, world_snapshot(world, FILES("test_a.py", "def test_one(): assert 0\n")), NULL);
+    expect_status(validation, "failed", "tests_failed");
+    validation = world_examine(
+        world, world_snapshot(world, FILES("test_a.py", "def test_one(): pass\n")), NULL);
+    expect_json(validation, "/arms/repeats", "0");
+    world->config.qa_repeats = 0;
+}
+
+TEST(arms, put_back_tests_through_no_link)
+{
+    WORLD();
+    const struct value *validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", WRONG, "tests@", "elsewhere",
+                                                  "elsewhere/test_a.py", "def test_one(): pass\n")),
+                      world_snapshot(world, FILES("code_.py", WRONG, "tests/test_a.py", TESTS)));
+
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/edited_files",
+                "[{\"path\":\"tests/test_a.py\",\"what\":\"deleted\"}]");
+}
