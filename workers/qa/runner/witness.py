@@ -137,16 +137,16 @@ class Ledger:
         rows = []
         for number in range(len(self.items)):
             if number not in self.cases or not self.cases[number]["ended"]:
-                if self.status == 1:
-                    raise Foul("ended", f"{self.items[number]} was planned and did not run")
-                continue
+                raise Foul("ended", f"{self.items[number]} was planned and did not run")
             state, text = self.state(number)
             if number not in self.sentinels:
                 rows.append((self.items[number], state, text, self.cases[number]["s"]))
             elif self.sentinels[number] is None or (state == "passed") != self.sentinels[number]:
                 raise Foul("sentinel", f"a sentinel that must {'pass' if self.sentinels[number] else 'fail'}: {state}")
-        if self.status == 1 and len(self.sentinels) < 3:
+        if len(self.sentinels) < 3:
             raise Foul("sentinel", "the sentinels were left out")
+        if self.status == 0:
+            raise Foul("ended", "status 0, though sentinels fail")
         rows += [(name, state, text, 0.0) for name, state, text in self.broken]
         own = "Sentinel" + self.nonce
         return rows + [(own + "::test_holds", "passed", "", 0.0), (own + "::test_breaks", "failure", "", 0.0)]
@@ -299,9 +299,7 @@ def run(child, order):
         if code < 0:
             return 128 - code, None
         raise Foul("ended", f"the tests' process ended with {code} before its tests did")
-    if ledger.status == 0:
-        raise Foul("ended", "status 0, though sentinels fail")
-    return ledger.status, ledger.judge() if ledger.status == EXIT_REPORT else None
+    return ledger.status, ledger.judge() if ledger.status in (0, EXIT_REPORT) else None
 
 
 def witness(runner):
