@@ -363,11 +363,10 @@ static int entry_unpack(struct unpack *unpack, struct archive_entry *entry)
 
 static int links_make(struct unpack *unpack)
 {
-    const char *at = (const char *)unpack->links.data;
-    const char *end = at + unpack->links.size;
+    size_t at = 0;
 
-    while (at < end) {
-        const char *name = at;
+    while (at < unpack->links.size) {
+        const char *name = (const char *)unpack->links.data + at;
         const char *target = name + strlen(name) + 1;
         const char *last;
 
@@ -378,7 +377,7 @@ static int links_make(struct unpack *unpack)
             }
             return err_errno(unpack->err, "linking %.200s", name);
         }
-        at = target + strlen(target) + 1;
+        at += strlen(name) + 1 + strlen(target) + 1;
     }
     return 0;
 }
@@ -387,13 +386,12 @@ static int links_make(struct unpack *unpack)
  */
 static int links_check(struct unpack *unpack)
 {
-    const char     *at = (const char *)unpack->links.data;
-    const char     *end = at + unpack->links.size;
+    size_t          at = 0;
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 
-    while (at < end) {
-        const char     *name = at;
+    while (at < unpack->links.size) {
+        const char     *name = (const char *)unpack->links.data + at;
         const char     *target = name + strlen(name) + 1;
         CLEANUP(fd) int fd = (int)syscall(SYS_openat2, unpack->root, name, &how, sizeof(how));
 
@@ -404,7 +402,7 @@ static int links_check(struct unpack *unpack)
         if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG) {
             return err_errno(unpack->err, "following the link %.200s", name);
         }
-        at = target + strlen(target) + 1;
+        at += strlen(name) + 1 + strlen(target) + 1;
     }
     return 0;
 }

@@ -5,8 +5,8 @@
 . ./faults.sh
 
 kills=${PRT_TEST_SOAK:-12}
-RANDOM=${PRT_TEST_SEED:-$$}
-echo "PRT_TEST_SEED=$RANDOM"
+seed=${PRT_TEST_SEED:-$$} RANDOM=$seed
+echo "PRT_TEST_SEED=$seed"
 
 export PRT_VERDICT_WAIT=1s
 farm_up --workers validate=2,finalize=2,qa=0,judge=0
