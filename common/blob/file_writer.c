@@ -16,7 +16,8 @@
 enum {
     FILE_MODE = 0600,
     PLACE_TRIES = 100, /* each means that somebody removed an empty directory under our feet */
-    PIECE = 128 * 1024
+    PIECE = 128 * 1024,
+    WRITE_OUT = 8 * 1024 * 1024
 };
 
 struct file_writer {
@@ -25,6 +26,7 @@ struct file_writer {
     int                new_fd; /* the store's */
     char               new_name[FILE_NEW_NAME];
     bool               placed;
+    int64_t            written, under_way; /* under_way of them are on their way to the disk */
 };
 
 static struct file_store *of(struct blob_store *store)
@@ -67,7 +69,18 @@ int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *er
 {
     struct file_writer *writer = (struct file_writer *)base;
 
-    return fd_write_all(writer->fd, bytes, err) < 0 ? file_refused_below(err) : 0;
+    if (fd_write_all(writer->fd, bytes, err) < 0) {
+        return file_refused_below(err);
+    }
+    writer->written += (int64_t)bytes.size;
+    /* The disk works while the rest is made, and the sync at the end has little left to wait for.
+     * Only a hint: what goes wrong the sync will say. */
+    if (writer->written - writer->under_way >= WRITE_OUT) {
+        (void)sync_file_range(writer->fd, writer->under_way, writer->written - writer->under_way,
+                              SYNC_FILE_RANGE_WRITE);
+        writer->under_way = writer->written;
+    }
+    return 0;
 }
 
 enum placed { PLACED, PLACE_AGAIN };

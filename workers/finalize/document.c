@@ -14,16 +14,13 @@ enum { EXTEND_MS = 10 * 1000 };
 
 /* -------------------------------- bytes -------------------------------- */
 
-int writing_flush(struct writing *doc, size_t unless_below, struct err *err)
+int writing_flush(struct writing *doc, struct err *err)
 {
-    if (doc->out.size == 0 || doc->out.size < unless_below) {
+    if (doc->out.size < FLUSH_BYTES) {
         return 0;
     }
-    sha256_add(doc->sha, buf_bytes(&doc->out));
-    TRY(blob_writer_put(doc->blob, buf_bytes(&doc->out), err));
     doc->bytes += (int64_t)doc->out.size;
-    doc->out.size = 0;
-    return 0;
+    return behind_put(doc->behind, &doc->out, err);
 }
 
 /* "name":<canonical>, if the envelope has it. */
@@ -141,26 +138,22 @@ static int note_seq(struct writing *doc, int64_t seq, struct err *err)
 
 static int put_event(struct writing *doc, struct bytes line, struct err *err)
 {
-    static const struct value_limits limits = {
-        .bytes = 256 << 20, .depth = 256, .values = 16 << 20};
     uint8_t      leaf[HASH_BYTES];
-    struct value event;
+    struct facts facts;
 
-    arena_reset(doc->line_arena);
-    if (json_read(doc->line_arena, line, &limits, &event, err) < 0) {
-        err->code = ERR_CHAIN_BROKEN;
-        return err_add(err, "trace %s: line %llu", doc->trace->id,
-                       (unsigned long long)doc->head.events + 1);
+    if (!facts_read(line, &doc->texts, &facts)) {
+        return err_set(err, ERR_CHAIN_BROKEN, "trace %s: line %llu is no event in canonical form",
+                       doc->trace->id, (unsigned long long)doc->head.events + 1);
     }
-    TRY(note_seq(doc, value_whole_or(value_get(&event, "seq"), -1), err));
-    measure_event(&doc->measure, &event);
+    TRY(note_seq(doc, facts.seq, err));
+    measure_event(&doc->measure, &facts);
     buf_put_text(&doc->out, doc->head.events == 0 ? "\n" : ",\n");
     buf_put(&doc->out, line);
     chain_append(&doc->head, doc->writer->hmac, line);
     merkle_leaf(doc->writer->sha, line, leaf);
     merkle_append(&doc->merkle, doc->writer->sha, leaf);
     buf_put(&doc->leaves, (struct bytes){leaf, sizeof(leaf)});
-    return writing_flush(doc, FLUSH_BYTES, err);
+    return writing_flush(doc, err);
 }
 
 /* The lines must be those that were chained: as many, ending in the same head. */
@@ -234,48 +227,48 @@ static int write_members(struct writing *doc, struct err *err)
     TRY(put_member(doc, "completed_at", err));
     doc->out.size--; /* the last comma */
     buf_put_text(&doc->out, "}\n");
-    return writing_flush(doc, 0, err);
+    doc->bytes += (int64_t)doc->out.size;
+    return 0;
 }
 
 static int write_document(struct writing *doc, const char *key, struct trace_document *ret_document,
                           struct err *err)
 {
     CLEANUP(blob_writer) struct blob_writer *blob = NULL;
+    CLEANUP(behind) struct behind           *behind = NULL; /* ends before what it writes to */
 
     TRY(read_head(doc, err));
     TRY(read_artifacts(doc, err));
-    TRY(blob_writer_open(&blob, doc->writer->farm->blob, BUCKET_TRACES, key, "application/json",
-                         err));
-    doc->blob = blob;
+    TRY(blob_writer_open(&blob, doc->writer->blob, BUCKET_TRACES, key, "application/json", err));
+    doc->behind = behind = behind_new(blob);
     TRY(write_members(doc, err));
+    TRY(behind_finish(behind, &doc->out, ret_document->sha256, err));
     TRY(blob_writer_commit(blob, err));
     ret_document->key = key;
     ret_document->bytes = doc->bytes;
     ret_document->qa_splice = doc->qa_splice;
-    sha256_finish(doc->sha, ret_document->sha256);
     return 0;
 }
 
-int document_write(const struct document_writer *writer, struct delivery *in,
+int document_write(struct document_writer *writer, struct delivery *in,
                    const struct trace_record *trace, struct trace_document *ret_document,
                    struct err *err)
 {
-    CLEANUP(arena) struct arena   *line_arena = arena_new();
-    CLEANUP(sha256) struct sha256 *sha = sha256_new();
-    struct writing                *doc = arena_zero(in->arena, 1, sizeof(*doc));
-    int                            failed;
+    struct writing *doc = arena_zero(in->arena, 1, sizeof(*doc));
+    int             failed;
 
+    if (writer->blob == NULL) {
+        TRY(farm_blob_open(&writer->blob, writer->farm->config, err));
+    }
     doc->writer = writer;
     doc->in = in;
     doc->trace = trace;
-    doc->line_arena = line_arena;
     doc->envelope = value_map();
-    doc->sha = sha;
     doc->extended_us = clock_mono_us();
-    sha256_start(sha);
     failed =
         write_document(doc, arena_format(in->arena, "%s/trace.json", trace->id), ret_document, err);
     buf_done(&doc->out);
+    buf_done(&doc->texts);
     buf_done(&doc->leaves);
     measure_done(&doc->measure);
     return failed;

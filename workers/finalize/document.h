@@ -18,14 +18,15 @@
 #include "workers/stage.h"
 
 struct document_writer {
-    struct farm   *farm;
-    struct hmac   *hmac; /* of the chain key */
-    struct sha256 *sha;  /* of leaves and nodes */
+    struct farm       *farm;
+    struct hmac       *hmac; /* of the chain key */
+    struct sha256     *sha;  /* of leaves and nodes */
+    struct blob_store *blob; /* beside the farm's: written on another thread; opened when needed */
 };
 
 /* The document is in the traces bucket when this returns 0. CHAIN_BROKEN when the lines do not give
  * the row's chain head; nothing is left behind then. Extends the lease of `in` on the way. */
-WARN_UNUSED int document_write(const struct document_writer *writer, struct delivery *in,
+WARN_UNUSED int document_write(struct document_writer *writer, struct delivery *in,
                                const struct trace_record *trace,
                                struct trace_document *ret_document, struct err *err);
 

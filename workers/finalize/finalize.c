@@ -32,6 +32,7 @@ static void finalize_close(void *self)
     if (finalizer != NULL) {
         hmac_free(finalizer->writer.hmac);
         sha256_free(finalizer->writer.sha);
+        blob_store_close(finalizer->writer.blob);
         free(finalizer);
     }
 }

@@ -153,25 +153,22 @@ void measure_done(struct measure *measure)
     *measure = (struct measure){0};
 }
 
-void measure_event(struct measure *measure, const struct value *event)
+void measure_event(struct measure *measure, const struct facts *event)
 {
-    int    type = event_type_by_name(value_text_or(value_get(event, "type"), ""));
-    double at_s = value_real_or(value_get(event, "ts_client_s"), 0);
-
-    if (measure->events == 0 || at_s < measure->first_s) {
-        measure->first_s = at_s;
+    if (measure->events == 0 || event->at_s < measure->first_s) {
+        measure->first_s = event->at_s;
     }
-    if (measure->events == 0 || at_s > measure->last_s) {
-        measure->last_s = at_s;
+    if (measure->events == 0 || event->at_s > measure->last_s) {
+        measure->last_s = event->at_s;
     }
     measure->events++;
-    if (type < 0) {
+    if (event->type < 0) {
         return;
     }
-    measure->count[type]++;
-    if (type == EVENT_file_edit) {
-        touch_file(measure, value_text_or(value_get(event, "file_path"), ""));
-        measure->churn += diff_churn(value_text_or(value_get(event, "diff_unified"), ""));
+    measure->count[event->type]++;
+    if (event->type == EVENT_file_edit) {
+        touch_file(measure, event->file_path);
+        measure->churn += diff_churn(event->diff);
     }
 }
 

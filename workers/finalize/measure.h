@@ -8,6 +8,7 @@
 #define PRT_WORKERS_FINALIZE_MEASURE_H
 
 #include "trace/event.h"
+#include "workers/finalize/facts.h"
 
 /* Lines that a unified diff adds and removes. Hunks are counted by the lengths in their headers, so
  * that a removed line that begins with "--" is not taken for a file header; what has no hunks
@@ -28,8 +29,7 @@ static inline void measure_cleanup(struct measure *slot)
     measure_done(slot);
 }
 
-/* One event, as parsed from its line. */
-void measure_event(struct measure *measure, const struct value *event);
+void measure_event(struct measure *measure, const struct facts *event);
 
 /* {duration_s, num_events, ...} */
 struct value measure_value(const struct measure *measure, struct arena *arena);

@@ -101,11 +101,16 @@ static int put_leaves(struct writing *doc, struct err *err)
 {
     buf_put_text(&doc->out, "\"leaf_hashes\":[");
     for (size_t at = 0; at < doc->leaves.size; at += HASH_BYTES) {
-        char hex[HASH_HEX];
+        char quoted[HASH_HEX + 1];
 
-        hex_write(hex, (struct bytes){doc->leaves.data + at, HASH_BYTES});
-        buf_format(&doc->out, "%s\"%s\"", at == 0 ? "" : ",", hex);
-        TRY(writing_flush(doc, FLUSH_BYTES, err));
+        quoted[0] = '"';
+        hex_write(quoted + 1, (struct bytes){doc->leaves.data + at, HASH_BYTES});
+        quoted[HASH_HEX] = '"'; /* over the NUL */
+        if (at > 0) {
+            buf_put_byte(&doc->out, ',');
+        }
+        buf_put(&doc->out, (struct bytes){(const uint8_t *)quoted, sizeof(quoted)});
+        TRY(writing_flush(doc, err));
     }
     buf_put_byte(&doc->out, ']');
     return 0;

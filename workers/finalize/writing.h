@@ -6,11 +6,12 @@
 #define PRT_WORKERS_FINALIZE_WRITING_H
 
 #include "trace/chain.h"
+#include "workers/finalize/behind.h"
 #include "workers/finalize/document.h"
 #include "workers/finalize/lines.h"
 #include "workers/finalize/measure.h"
 
-enum { FLUSH_BYTES = 256 * 1024, GAPS_MOST = 1000 };
+enum { FLUSH_BYTES = 1024 * 1024, GAPS_MOST = 1000 };
 
 struct gap {
     int64_t from, to;
@@ -20,14 +21,13 @@ struct writing {
     const struct document_writer *writer;
     struct delivery              *in;
     const struct trace_record    *trace;
-    struct arena                 *line_arena; /* one event's tree */
-    struct value                  envelope;   /* all members but events, qa and integrity */
+    struct value                  envelope; /* all members but events, qa and integrity */
 
-    struct blob_writer *blob;
-    struct sha256      *sha; /* of the document */
-    struct buf          out;
-    int64_t             bytes; /* handed to the blob */
-    int64_t             qa_splice;
+    struct behind *behind;
+    struct buf     out;
+    int64_t        bytes; /* handed on */
+    struct buf     texts; /* of one event */
+    int64_t        qa_splice;
 
     struct chain_head head;
     struct merkle     merkle;
@@ -39,8 +39,8 @@ struct writing {
     int64_t           extended_us;
 };
 
-/* Hands what has been put to the object store, unless it is less than so much. */
-WARN_UNUSED int writing_flush(struct writing *doc, size_t unless_below, struct err *err);
+/* Hands on what has been put, once it is worth it. */
+WARN_UNUSED int writing_flush(struct writing *doc, struct err *err);
 
 /* seal.c: "integrity":{...}, over what has been written. */
 WARN_UNUSED int writing_put_integrity(struct writing *doc, const struct lines_summary *told,

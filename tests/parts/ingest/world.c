@@ -78,6 +78,8 @@ static bool open_all(struct world *world)
     (void)snprintf(url, sizeof(url), "file://%s", world->blob_dir);
     memset(world->farm.chain_key, 7, KEY_BYTES);
     memset(world->farm.signing_key, 9, KEY_BYTES);
+    world->config.blob_url = arena_text(world->arena, bytes_of(url));
+    world->config.blob_prefix = blobs.prefix;
     world->farm.config = &world->config;
     log_setup(true, LOG_ERROR);
     CHECK_WORKS(crypto_setup(&err));

@@ -32,13 +32,11 @@ TEST(churn, counts_added_and_removed_lines_of_hunks)
     }
 }
 
-static void edit(struct measure *measure, struct arena *arena, const char *path, double at_s)
+static void edit(struct measure *measure, const char *path, double at_s)
 {
-    struct value event = value_map();
+    const struct facts event = {
+        .type = EVENT_file_edit, .file_path = bytes_of(path), .diff = BYTES(""), .at_s = at_s};
 
-    value_put(arena, &event, "type", value_text("file_edit"));
-    value_put(arena, &event, "file_path", value_text(path));
-    value_put(arena, &event, "ts_client_s", value_real(at_s));
     measure_event(measure, &event);
 }
 
@@ -51,7 +49,7 @@ TEST(measure, counts_each_file_once)
 
     CHECK_WORKS(crypto_setup(&err));
     for (int i = 0; i < 1000; i++) {
-        edit(&measure, arena, arena_format(arena, "src/%d.c", i % 300), 1000 - i);
+        edit(&measure, arena_format(arena, "src/%d.c", i % 300), 1000 - i);
     }
     metrics = measure_value(&measure, arena);
     CHECK_NUMBER(value_whole_or(value_get(&metrics, "files_touched"), -1), 300);
