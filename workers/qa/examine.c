@@ -63,6 +63,7 @@ int examiner_open(struct examiner *ret_examiner, struct arena *arena, const stru
                                                   .dir = examiner.dir,
                                                   .base = base_of(arena, config, examiner.dir),
                                                   .base_image = config->qa_base_image,
+                                                  .warm = config->qa_warm,
                                                   .limits = examiner.limits};
     *ret_examiner = examiner;
     TRY(sandbox_open(&ret_examiner->sandbox, &ret_examiner->settings, err));

@@ -12,9 +12,11 @@
 
 enum { KEEP = 256 * 1024, MAKE_MS = 900000 };
 
-static struct world worlds[4];
-static const char  *names[4] = {"runc", "podman", "docker", "auto"};
-static char         state[] = "/tmp/prt-sandbox-XXXXXX";
+enum { WARM = 2, WARM_WAIT_MS = 60000 };
+
+static struct world worlds[] = {
+    {.name = "runc"}, {.name = "warm"}, {.name = "podman"}, {.name = "docker"}, {.name = "auto"}};
+static char state[] = "/tmp/prt-sandbox-XXXXXX";
 
 static void worlds_close(void)
 {
@@ -57,8 +59,9 @@ static const struct sandbox_limits small = {.memory_bytes = 256 << 20,
                                             .result_bytes = 200000,
                                             .wall_ms = 60000};
 
-static void world_open(struct world *world, const char *engine)
+static void world_open(struct world *world)
 {
+    bool               warm = strcmp(world->name, "warm") == 0;
     static const char *base;
     static bool        ready;
     struct err         err = {0};
@@ -75,11 +78,12 @@ static void world_open(struct world *world, const char *engine)
         (void)err_set(&world->err, ERR_IMAGE_FAILED, "deploy/images/make-base failed");
         return;
     }
-    world->settings = (struct sandbox_settings){.engine = engine,
+    world->settings = (struct sandbox_settings){.engine = warm ? "runc" : world->name,
                                                 .runtime = "",
                                                 .dir = state,
                                                 .base = base,
                                                 .base_image = "",
+                                                .warm = warm ? WARM : 0,
                                                 .limits = small};
     if (sandbox_open(&world->sandbox, &world->settings, &world->err) < 0) {
         world->sandbox = NULL;
@@ -91,11 +95,11 @@ struct world *world_of(const char *engine, const char **ret_why)
     for (size_t i = 0; i < COUNT_OF(worlds); i++) {
         struct world *world = &worlds[i];
 
-        if (strcmp(names[i], engine) != 0) {
+        if (strcmp(world->name, engine) != 0) {
             continue;
         }
         if (world->arena == NULL) {
-            world_open(world, names[i]);
+            world_open(world);
         }
         world->limits = small;
         *ret_why = world->err.story;
@@ -104,10 +108,34 @@ struct world *world_of(const char *engine, const char **ret_why)
     return NULL;
 }
 
+/* A script of Python, which is what a warm container can become, that becomes our shell. */
+static void inputs_put(struct world *world, const struct job *job, const char *script,
+                       struct sandbox_job *run)
+{
+    static const char *const argv[] = {"python3", "-s", SANDBOX_INPUTS "/run.py", NULL};
+    const char              *dir = arena_format(world->arena, "%s/in", job->dir);
+    struct err               err = {0};
+
+    CHECK_WORKS(dir_make(dir, 0755, &err));
+    CHECK_WORKS(
+        file_replace(arena_format(world->arena, "%s/script", dir), bytes_of(script), 0644, &err));
+    CHECK_WORKS(file_replace(
+        arena_format(world->arena, "%s/run.py", dir),
+        bytes_of("import os\nos.execv('/bin/sh', ['sh', '" SANDBOX_INPUTS "/script'])\n"), 0644,
+        &err));
+    run->inputs = dir;
+    run->argv = argv;
+}
+
 struct ran world_run(struct world *world, const char *workspace, const char *script)
 {
-    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp",
-                                      "LANG=C.UTF-8", NULL};
+    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                      "HOME=/tmp",
+                                      "LANG=C.UTF-8",
+                                      "PYTHONDONTWRITEBYTECODE=1",
+                                      "PYTHONUNBUFFERED=1",
+                                      "PYTHONHASHSEED=0",
+                                      NULL};
     const char *const        argv[] = {"sh", "-c", script, NULL};
     CLEANUP(job) struct job *job = NULL;
     struct keep              result = {.most = KEEP};
@@ -127,7 +155,12 @@ struct ran world_run(struct world *world, const char *workspace, const char *scr
                                   .log = {keep_take, &log},
                                   .result = {keep_take, &result}};
 
+        if (world->settings.warm > 0) {
+            inputs_put(world, job, script, &run);
+            CHECK_WORKS(sandbox_warm_wait(world->sandbox, 1, WARM_WAIT_MS, &err));
+        }
         ran.worked = sandbox_run(world->sandbox, &run, &ran.end, &ran.err);
+        CHECK(ran.worked < 0 || ran.end.warm == (world->settings.warm > 0));
     }
     ran.result = arena_text(world->arena, buf_bytes(&result.buf));
     ran.log = arena_text(world->arena, buf_bytes(&log.buf));

@@ -8,9 +8,31 @@
 #ifndef PRT_TESTS_SANDBOX_WORLD_H
 #define PRT_TESTS_SANDBOX_WORLD_H
 
+#include "lib/test.h"
 #include "workers/qa/sandbox/sandbox.h"
 
+/* Each test runs once per engine, and once in containers that were made ahead; an engine that does
+ * not work here says why. */
+#define IN_ENGINE(engine, name)                                                                    \
+    TEST(engine, name)                                                                             \
+    {                                                                                              \
+        const char   *why;                                                                         \
+        struct world *world = world_of(#engine, &why);                                             \
+        if (world == NULL) {                                                                       \
+            SKIP(why);                                                                             \
+        }                                                                                          \
+        name##_in(world);                                                                          \
+    }
+#define EACH_ENGINE(name)                                                                          \
+    static void name##_in(struct world *world);                                                    \
+    IN_ENGINE(runc, name)                                                                          \
+    IN_ENGINE(warm, name)                                                                          \
+    IN_ENGINE(podman, name)                                                                        \
+    IN_ENGINE(docker, name)                                                                        \
+    static void name##_in(struct world *world)
+
 struct world {
+    const char             *name; /* of the engine; "warm" is runc with containers made ahead */
     struct arena           *arena;
     struct sandbox         *sandbox;
     struct sandbox_settings settings;
@@ -28,7 +50,8 @@ struct ran {
     struct err         err;
 };
 
-/* sh -c script, with `workspace` (a host directory) or none. */
+/* sh -c script (the warm one: below the Python that waited), with `workspace` (a host directory) or
+ * none. */
 struct ran world_run(struct world *world, const char *workspace, const char *script);
 
 #endif

@@ -16,6 +16,7 @@ struct engine_run {
     const char *const        *argv; /* the job's, wrapped */
     struct sink               out, err_out;
     const bool               *started; /* the sandbox stands: its wall clock begins */
+    bool                     *warm;    /* set to true when it had been made ahead */
 };
 
 struct engine {
@@ -31,6 +32,12 @@ struct engine {
     /* More than one way to try (options, with and without a user namespace); false: no more. After
      * each try sandbox.c runs its probe inside. NULL: one way only. */
     bool (*next_way)(void *self);
+
+    /* The way works: makes ready what settings->warm asks for. NULL: it keeps nothing warm. */
+    int (*ready)(void *self, const struct sandbox_settings *settings, const struct image *base,
+                 struct err *err);
+
+    int (*warm_wait)(void *self, size_t count, int64_t most_ms, struct err *err);
 
     const char *(*runtime)(void *self);
     int (*own)(void *self, const char *dir, struct err *err);

@@ -372,18 +372,18 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
     struct args_list             list = {.arena = arena};
     struct stopper               stopper = {cli, run->job->id};
     /* conmon leaves a file "oom" where it stands. */
-    struct process               process = {.argv = list.arg,
-                                            .cwd = cli->state,
-                                            .out = run->out,
-                                            .err_out = run->err_out,
-                                            .tick = run->job->tick,
-                                            .wall_ms = run->job->limits->wall_ms,
-                                            .started = run->started,
-                                            .start_ms = START_MS,
-                                            .stop = stop_container,
-                                            .stop_self = &stopper};
-    struct err                   second = {0};
-    int                          ran;
+    struct process process = {.argv = list.arg,
+                              .cwd = cli->state,
+                              .out = run->out,
+                              .err_out = run->err_out,
+                              .tick = run->job->tick,
+                              .wall_ms = run->job->limits->wall_ms,
+                              .started = run->started,
+                              .start_ms = START_MS,
+                              .stop = stop_container,
+                              .stop_self = &stopper};
+    struct err     second = {0};
+    int            ran;
 
     TRY(run_args(&list, cli, run, err));
     ran = process_run(&process, ret_end, err);

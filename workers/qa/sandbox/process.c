@@ -35,7 +35,7 @@ static _Noreturn void child_become(const struct process *what, int out, int err_
                                    pid_t parent)
 {
     sigset_t none;
-    int      nothing = open("/dev/null", O_RDONLY);
+    int      in = what->in != NULL ? *what->in : open("/dev/null", O_RDONLY);
     int      why;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -46,7 +46,7 @@ static _Noreturn void child_become(const struct process *what, int out, int err_
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
-    if (dup2(nothing, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err_out, 2) >= 0 &&
+    if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err_out, 2) >= 0 &&
         (what->cwd == NULL || chdir(what->cwd) == 0)) {
         if (what->env != NULL) {
             (void)execvpe(what->argv[0], (char *const *)what->argv, (char *const *)what->env);
@@ -212,19 +212,43 @@ static void look_at_tick(struct running *run, struct err *err)
     }
 }
 
-int process_run(const struct process *process, struct process_end *ret_end, struct err *err)
+int process_start(const struct process *process, struct running **ret_running, struct err *err)
 {
     struct running *run = mem_zero(1, sizeof(*run));
-    bool            broken;
 
     run->what = process;
-    run->starting = process->started != NULL;
-    run->start_us = clock_mono_us();
-    run->tick_us = run->start_us + TICK_MS * 1000;
     if (child_start(run, err) < 0) {
         mem_free(run);
         return -1;
     }
+    *ret_running = run;
+    return 0;
+}
+
+int process_until(struct running *run, const bool *until, int64_t most_ms, struct err *err)
+{
+    int64_t until_us = clock_mono_us() + most_ms * 1000;
+
+    while (!*until && run->alive && clock_mono_us() < until_us) {
+        wait_a_little(run, err);
+        look_for_end(run);
+    }
+    return *until && run->alive ? 0 : -1;
+}
+
+bool process_lives(struct running *run)
+{
+    look_for_end(run);
+    return run->alive;
+}
+
+int process_finish(struct running *run, struct process_end *ret_end, struct err *err)
+{
+    bool broken;
+
+    run->starting = run->what->started != NULL;
+    run->start_us = clock_mono_us();
+    run->tick_us = run->start_us + TICK_MS * 1000;
     while (run->alive ||
            ((run->fd[0] >= 0 || run->fd[1] >= 0) && clock_mono_us() < run->drain_until_us)) {
         wait_a_little(run, err);
@@ -240,6 +264,14 @@ int process_run(const struct process *process, struct process_end *ret_end, stru
     broken = run->broken;
     mem_free(run);
     return broken ? -1 : 0;
+}
+
+int process_run(const struct process *process, struct process_end *ret_end, struct err *err)
+{
+    struct running *run;
+
+    TRY(process_start(process, &run, err));
+    return process_finish(run, ret_end, err);
 }
 
 int keep_take(void *to, struct bytes bytes, struct err *err)

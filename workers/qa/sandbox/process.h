@@ -31,6 +31,7 @@ struct process {
     const char *const *argv;         /* argv[0] is looked for in PATH */
     const char *const *env;          /* NULL: this process's own */
     const char        *cwd;          /* working directory; NULL: this process's own */
+    const int         *in;           /* its standard input; NULL: nothing */
     struct sink        out, err_out; /* take NULL: thrown away */
     struct tick        tick;         /* run NULL: none */
     int64_t            wall_ms;      /* 0: no limit */
@@ -56,6 +57,21 @@ struct process_end {
  * no such program), or a sink or the tick failed, and then it has been stopped. */
 WARN_UNUSED int process_run(const struct process *process, struct process_end *ret_end,
                             struct err *err);
+
+/* The same in pieces, for what is started before its work is known. The process is borrowed until
+ * process_finish, and what it says of sinks, tick and time may be set until then. */
+struct running;
+WARN_UNUSED int process_start(const struct process *process, struct running **ret_running,
+                              struct err *err);
+
+/* Reads its output until a sink has set *until. -1 when it ended, or most_ms were over, before. */
+WARN_UNUSED int process_until(struct running *running, const bool *until, int64_t most_ms,
+                              struct err *err);
+bool            process_lives(struct running *running);
+
+/* As process_run from here on; its clock begins now. Frees `running`. */
+WARN_UNUSED int process_finish(struct running *running, struct process_end *ret_end,
+                               struct err *err);
 
 /* Runs argv and keeps the first `most` bytes of both outputs together; for short commands of ours.
  * SANDBOX_FAILED with the output's tail unless it exits with 0 within wall_ms. */

@@ -130,14 +130,18 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
     struct gate log = {.to = job->log, .most = job->limits->log_bytes, .tail = &tail};
     struct gate result = {
         .to = job->result, .most = job->limits->result_bytes, .wants_start = true};
-    struct engine_run run = {.job = job, .out = {gate_take, &result}, .err_out = {gate_take, &log}};
+    bool               warm = false;
+    struct engine_run  run = {.job = job,
+                              .out = {gate_take, &result},
+                              .err_out = {gate_take, &log},
+                              .started = &result.started,
+                              .warm = &warm};
     struct process_end end;
     const char       **argv;
     bool               oom = false;
 
     TRY(wrap(arena, sandbox, job, &argv, err));
     run.argv = argv;
-    run.started = &result.started;
     if (sandbox->engine->run(sandbox->self, &run, &end, &oom, err) < 0) {
         return err_add(err, "%s", sandbox->engine->name);
     }
@@ -155,7 +159,8 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
                                     .log_bytes = log.passed,
                                     .log_dropped = log.dropped,
                                     .result_bytes = result.passed,
-                                    .result_dropped = result.dropped};
+                                    .result_dropped = result.dropped,
+                                    .warm = warm};
     return 0;
 }
 
@@ -200,6 +205,22 @@ static bool is_outage(enum err_code code)
     return code == ERR_DISK_FULL || code == ERR_STOPPING || code == ERR_CONFIG_WRONG;
 }
 
+static int warm_up(struct sandbox *sandbox, struct err *err)
+{
+    const struct sandbox_settings *settings = sandbox->settings;
+
+    if (sandbox->engine->ready != NULL) {
+        return sandbox->engine->ready(sandbox->self, settings, &sandbox->base, err);
+    }
+    if (settings->warm > 0) {
+        return err_set(err, ERR_SANDBOX_UNFIT,
+                       "it keeps no warm containers, and PRT_QA_WARM asks for %lld; set it to 0, or"
+                       " PRT_SANDBOX to runc",
+                       (long long)settings->warm);
+    }
+    return 0;
+}
+
 /* One engine, every way it has, until a probe comes out right. */
 static int engine_try(struct sandbox *sandbox, const struct engine *engine, struct err *err)
 {
@@ -208,7 +229,7 @@ static int engine_try(struct sandbox *sandbox, const struct engine *engine, stru
     TRY(engine->open(sandbox->settings, &sandbox->self, &sandbox->base, err));
     sandbox->engine = engine;
     while (more) {
-        if (probe_run(sandbox, err) == 0) {
+        if (probe_run(sandbox, err) == 0 && warm_up(sandbox, err) == 0) {
             return 0;
         }
         more = !is_outage(err->code) && engine->next_way != NULL && engine->next_way(sandbox->self);
@@ -274,6 +295,13 @@ const struct image *sandbox_base(const struct sandbox *sandbox)
 int sandbox_own(struct sandbox *sandbox, const char *dir, struct err *err)
 {
     return sandbox->engine->own(sandbox->self, dir, err);
+}
+
+int sandbox_warm_wait(struct sandbox *sandbox, size_t count, int64_t most_ms, struct err *err)
+{
+    return sandbox->engine->warm_wait == NULL
+               ? 0
+               : sandbox->engine->warm_wait(sandbox->self, count, most_ms, err);
 }
 
 int sandbox_reap(struct sandbox *sandbox, int *ret_reaped, struct err *err)

@@ -50,7 +50,8 @@ struct sandbox_settings {
     const char           *dir;        /* state: jobs, images */
     const char           *base;       /* made by deploy/images/make-base: rootfs/, digest; or "" */
     const char           *base_image; /* to pull where base is "" */
-    struct sandbox_limits limits;     /* of the probe */
+    int64_t               warm;       /* containers to keep ready; only runc can */
+    struct sandbox_limits limits;     /* of the probe, and of what is kept ready */
 };
 
 /* A root file system to run in; text lives as long as the sandbox or the arena it was made in. */
@@ -83,6 +84,7 @@ struct sandbox_end {
     int64_t              took_ms;
     int64_t              log_bytes, log_dropped;
     int64_t              result_bytes, result_dropped;
+    bool                 warm; /* the container had been made ahead */
 };
 
 struct sandbox;
@@ -104,6 +106,10 @@ WARN_UNUSED int sandbox_own(struct sandbox *sandbox, const char *dir, struct err
  * tick. Nothing of it is left afterwards. */
 WARN_UNUSED int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job,
                             struct sandbox_end *ret_end, struct err *err);
+
+/* Waits until `count` warm containers are ready; for tests and measurements. */
+WARN_UNUSED int sandbox_warm_wait(struct sandbox *sandbox, size_t count, int64_t most_ms,
+                                  struct err *err);
 
 /* Removes the containers and directories of jobs whose worker is gone. */
 WARN_UNUSED int sandbox_reap(struct sandbox *sandbox, int *ret_reaped, struct err *err);
