@@ -292,6 +292,11 @@ const struct image *sandbox_base(const struct sandbox *sandbox)
     return &sandbox->base;
 }
 
+const char *sandbox_dir(const struct sandbox *sandbox)
+{
+    return sandbox->settings->dir;
+}
+
 int sandbox_own(struct sandbox *sandbox, const char *dir, struct err *err)
 {
     return sandbox->engine->own(sandbox->self, dir, err);

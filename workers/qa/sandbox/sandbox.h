@@ -98,6 +98,7 @@ DEFINE_CLEANUP(sandbox, struct sandbox *, sandbox_close)
 const char         *sandbox_engine(const struct sandbox *sandbox);  /* "runc" */
 const char         *sandbox_runtime(const struct sandbox *sandbox); /* "runc", "crun", "runsc" */
 const struct image *sandbox_base(const struct sandbox *sandbox);
+const char         *sandbox_dir(const struct sandbox *sandbox); /* its state */
 
 /* Hands a directory tree to the sandbox's user. */
 WARN_UNUSED int sandbox_own(struct sandbox *sandbox, const char *dir, struct err *err);

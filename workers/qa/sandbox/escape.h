@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * escape.h - code that tries to get out of a sandbox and to take more than it was given, run inside
+ * of one, and what became of each attempt.
+ */
+#ifndef PRT_WORKERS_QA_ESCAPE_H
+#define PRT_WORKERS_QA_ESCAPE_H
+
+#include "base/arena.h"
+#include "workers/qa/sandbox/sandbox.h"
+
+struct escape_row {
+    const char *group;   /* "network" */
+    const char *attempt; /* "connect to 1.1.1.1 port 53" */
+    const char *how;     /* "ENETUNREACH"; what was got, when it was not denied */
+    bool        denied;
+};
+
+struct escape_rows {
+    struct escape_row *row;
+    size_t             count, allowed;
+};
+
+/* Small, so that the attempts to use them up are short. A sandbox opened with them is meant. */
+extern const struct sandbox_limits escape_limits;
+
+/* Runs them all: some in one sandbox, some in one of their own. -1 only when they could not be
+ * run. Text in the arena. `network` leaves it on: then some attempts must be allowed. */
+WARN_UNUSED int escape_run(struct sandbox *sandbox, struct arena *arena, bool network,
+                           struct escape_rows *ret_rows, struct err *err);
+
+/* What escape.py says, a line each; SANDBOX_FAILED when it did not come to its end. Pure. */
+WARN_UNUSED int escape_read(struct arena *arena, const char *text, struct escape_rows *ret_rows,
+                            struct err *err);
+
+#endif
