@@ -62,6 +62,7 @@ int status_run(struct cli *cli, int argc, char **argv, struct err *err);
 int config_run(struct cli *cli, int argc, char **argv, struct err *err);
 int migrate_run(struct cli *cli, int argc, char **argv, struct err *err);
 int qa_image_run(struct cli *cli, int argc, char **argv, struct err *err);
+int qa_doctor_run(struct cli *cli, int argc, char **argv, struct err *err);
 int submit_run(struct cli *cli, int argc, char **argv, struct err *err);
 int list_run(struct cli *cli, int argc, char **argv, struct err *err);
 int view_run(struct cli *cli, int argc, char **argv, struct err *err);

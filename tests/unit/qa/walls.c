@@ -103,13 +103,16 @@ static const char good[] =
     "CapEff: 0000000000000000\nCapBnd: 0000000000000000\n"
     "CapAmb: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2\nfsize 1048576\n"
     "nofile 1024\nnproc 6400\ninterface lo\nkib:/ 100\nkib:/workspace 2097152\n"
-    "kib:/tmp 2097152\nkib:/dev/shm 65536\ncgroup-memory 1073741824\n"
+    "kib:/tmp 2097152\nkib:/dev/shm 65536\ninodes 1000\ncgroup-memory 1073741824\n"
     "cgroup-swap 1073741824\ncgroup-pids 100\ncgroup-cpu 200000\nprobe done\n";
 
 static int check(const char *seen, struct err *err)
 {
-    struct probe_wants wants = {
-        .limits = &limits, .cgroup_inside = true, .seccomp_inside = true, .worker_uid = 1000};
+    struct probe_wants wants = {.limits = &limits,
+                                .cgroup_inside = true,
+                                .counts_files = true,
+                                .seccomp_inside = true,
+                                .worker_uid = 1000};
 
     return probe_check(seen, &wants, err);
 }
@@ -156,6 +159,7 @@ TEST(probe, names_the_one_limit_that_does_not_hold)
         {"cgroup-pids 100", "cgroup-pids max", "pids"},
         {"cgroup-cpu 200000", "cgroup-cpu -1", "CPU"},
         {"cgroup-cpu 200000", "cgroup-cpu max", "CPU"},
+        {"inodes 1000", "inodes 1001", "files and directories"},
         {"probe done", "", "did not end"},
     };
 

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-#define ROOT "/sys/fs/cgroup"
+enum { CPU_PERIOD_US = 100000 }; /* as runc_config.c asks for */
 
 static bool is_there(const char *path)
 {
@@ -51,27 +51,30 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
-int cgroups_find(struct cgroups *ret_cgroups, struct err *err)
+int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err)
 {
     static const char *const     names[] = {"memory", "pids", "cpu"};
     CLEANUP(arena) struct arena *arena = arena_new();
     const char                  *unified = "";
-    struct cgroups               found = {.v2 = is_there(ROOT "/cgroup.controllers")};
+    const char                  *list = arena_format(arena, "%s/cgroup.controllers", root);
+    struct cgroups               found = {.root = root, .v2 = is_there(list)};
 
     if (found.v2) {
-        TRY(small_file(arena, ROOT "/cgroup.controllers", &unified, err));
+        TRY(small_file(arena, list, &unified, err));
     }
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (found.v2 ? !has_word(unified, names[i])
-                     : !is_there(arena_format(arena, ROOT "/%s/tasks", names[i]))) {
-            return err_set(err, ERR_SANDBOX_UNFIT, "the kernel's cgroups give no %s limit here",
-                           names[i]);
+                     : !is_there(arena_format(arena, "%s/%s/tasks", root, names[i]))) {
+            return err_set(err, ERR_SANDBOX_UNFIT,
+                           "the kernel's cgroups (%s) give no %s limit here%s", root, names[i],
+                           found.v2 ? "; it is not in cgroup.controllers" : "");
         }
     }
-    if (!found.v2 && !is_there(ROOT "/cpu/cpu.cfs_quota_us")) {
+    if (!found.v2 && !is_there(arena_format(arena, "%s/cpu/cpu.cfs_quota_us", root))) {
         return err_set(err, ERR_SANDBOX_UNFIT, "the kernel's cgroups give no CPU quota");
     }
-    found.swap_limit = found.v2 || is_there(ROOT "/memory/memory.memsw.limit_in_bytes");
+    found.swap_limit =
+        found.v2 || is_there(arena_format(arena, "%s/memory/memory.memsw.limit_in_bytes", root));
     if (!found.swap_limit && swap_in_use(arena)) {
         return err_set(
             err, ERR_SANDBOX_UNFIT,
@@ -91,7 +94,7 @@ static int value_read(const struct cgroups *cgroups, struct arena *arena, const 
                       const char *controller, const char *file, const char **ret_text,
                       struct err *err)
 {
-    const char *path = arena_format(arena, ROOT "%s%s%s/%s", cgroups->v2 ? "" : "/",
+    const char *path = arena_format(arena, "%s%s%s%s/%s", cgroups->root, cgroups->v2 ? "" : "/",
                                     cgroups->v2 ? "" : controller, cgroup_path(arena, id), file);
 
     return small_file(arena, path, ret_text, err);
@@ -113,6 +116,9 @@ static int check_one(const struct cgroups *cgroups, struct arena *arena, const c
     TRY(value_read(cgroups, arena, id, check->controller, cgroups->v2 ? check->v2 : check->v1,
                    &text, err));
     held = strtoll(text, &end, 10);
+    if (end != text && *end == ' ') {
+        held = held * CPU_PERIOD_US / strtoll(end, NULL, 10); /* cpu.max: quota and period */
+    }
     if (end == text || held < 0 || held > check->most) {
         return err_set(err, ERR_SANDBOX_UNFIT, "%s: %lld was asked for, the kernel held %.40s",
                        check->words, (long long)check->most, text);
@@ -143,7 +149,7 @@ int cgroup_judge(const struct cgroups *cgroups, const char *id, const struct san
     const struct check           checks[] = {
                   {"memory", "memory.limit_in_bytes", "memory.max", limits->memory_bytes, "memory"},
                   {"pids", "pids.max", "pids.max", limits->pids, "pids"},
-                  {"cpu", "cpu.cfs_quota_us", "cpu.max", limits->cpus * 100000, "CPU quota"},
+                  {"cpu", "cpu.cfs_quota_us", "cpu.max", limits->cpus * CPU_PERIOD_US, "CPU quota"},
                   {"memory", "memory.memsw.limit_in_bytes", "memory.swap.max",
          cgroups->v2 ? 0 : limits->memory_bytes, "memory and swap"},
     };

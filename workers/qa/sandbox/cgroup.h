@@ -12,12 +12,16 @@
 #include "workers/qa/sandbox/sandbox.h"
 
 struct cgroups {
-    bool v2;         /* memory, pids and cpu are in the unified hierarchy */
-    bool swap_limit; /* swap can be limited; false only where there is none */
+    const char *root;       /* where they are mounted */
+    bool        v2;         /* memory, pids and cpu are in the unified hierarchy */
+    bool        swap_limit; /* swap can be limited; false only where there is none */
 };
 
-/* SANDBOX_UNFIT names the controller that is missing, or swap that could not be limited. */
-WARN_UNUSED int cgroups_find(struct cgroups *ret_cgroups, struct err *err);
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+/* SANDBOX_UNFIT names the controller that is missing, or swap that could not be limited. `root` is
+ * kept. */
+WARN_UNUSED int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err);
 
 /* The path of a job's group below the roots, as runc wants it. */
 const char *cgroup_path(struct arena *arena, const char *id);

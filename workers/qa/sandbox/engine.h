@@ -23,6 +23,7 @@ struct engine {
     const char *name;
     bool        copies; /* the workspace's origin is at SANDBOX_SNAPSHOT, to be copied inside */
     bool        shows_cgroup; /* to the container; else run() checks the group itself */
+    bool        counts_files; /* limits their number, beside the memory they take */
 
     /* Is it there, and does this machine let it enforce everything? SANDBOX_UNFIT says what not.
      * *ret_self lives until close. Takes the base image in. */

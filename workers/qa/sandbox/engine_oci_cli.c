@@ -436,6 +436,7 @@ const struct engine engine_podman = {.name = "podman",
                                      .close = cli_close};
 
 const struct engine engine_docker = {.name = "docker",
+                                     .counts_files = true,
                                      .copies = true,
                                      .shows_cgroup = true,
                                      .open = docker_open,

@@ -58,7 +58,7 @@ static int runc_open(const struct sandbox_settings *settings, void **ret_self,
         return err_set(err, ERR_SANDBOX_UNFIT, "not root: it could not limit memory and disk");
     }
     TRY(program_there(arena, "runc", err));
-    TRY(cgroups_find(&runc->cgroups, err));
+    TRY(cgroups_find(CGROUP_ROOT, &runc->cgroups, err));
     if (settings->base[0] == '\0') {
         return err_set(err, ERR_SANDBOX_UNFIT,
                        "PRT_QA_BASE_ROOTFS is not set; make a base with prt qa-image");
@@ -279,6 +279,7 @@ static int runc_list(void *self, struct arena *arena, const char ***ret_ids, siz
 }
 
 const struct engine engine_runc = {.name = "runc",
+                                   .counts_files = true,
                                    .open = runc_open,
                                    .next_way = runc_next_way,
                                    .ready = runc_ready,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/sandbox/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ const char probe_script[] =
     "for at in / /workspace /tmp /dev/shm; do set -- $(df -P -k $at | tail -n 1); echo \"kib:$at "
     "$2\";"
     " done\n"
+    "set -- $(df -P -i /workspace | tail -n 1); echo \"inodes $2\"\n"
     "(: >/probe) 2>/dev/null && echo 'writable /'\n"
     "(: >/usr/probe) 2>/dev/null && echo 'writable /usr'\n"
     "(: >/workspace/probe) 2>/dev/null || echo 'readonly /workspace'\n"
@@ -55,107 +57,124 @@ static bool value_is(const char *value, const char *text)
            (value[size] == '\n' || value[size] == '\0' || value[size] == ' ');
 }
 
-static int unfit(struct err *err, const char *what, const char *value)
+static void note(struct probe_rows *rows, const char *what, const char *value, bool held)
 {
-    return err_set(err, ERR_SANDBOX_UNFIT, "%s is not enforced (inside it is %.*s)", what,
-                   value == NULL ? 5 : (int)strcspn(value, "\n"), value == NULL ? "unset" : value);
+    if (rows->count < PROBE_ROWS) {
+        struct probe_row *row = &rows->row[rows->count++];
+
+        row->what = what;
+        row->held = held;
+        (void)snprintf(row->value, sizeof(row->value), "%.*s",
+                       value == NULL ? 5 : (int)strcspn(value, "\n"),
+                       value == NULL ? "unset" : value);
+    }
 }
 
 /* A number from 0 to most. */
-static int within(const char *seen, const char *key, int64_t most, const char *what,
-                  struct err *err)
+static void within(struct probe_rows *rows, const char *seen, const char *key, int64_t most,
+                   const char *what)
 {
     const char *value = find(seen, key);
-    char       *end;
-    long long   number;
+    char       *end = NULL;
+    long long   number = value == NULL ? -1 : strtoll(value, &end, 10);
 
-    if (value == NULL) {
-        return unfit(err, what, value);
-    }
-    number = strtoll(value, &end, 10);
-    if (end == value || number < 0 || number > most) {
-        return unfit(err, what, value);
-    }
-    return 0;
+    note(rows, what, value, value != NULL && end != value && number >= 0 && number <= most);
 }
 
-static int rights_check(const char *seen, const struct probe_wants *wants, struct err *err)
+static void rights_look(struct probe_rows *rows, const char *seen, const struct probe_wants *wants)
 {
     static const char *const sets[] = {"CapPrm:", "CapEff:", "CapBnd:", "CapInh:", "CapAmb:"};
     const char              *uid = find(seen, "Uid:");
+    const char              *left = "none";
 
-    if (uid == NULL || value_is(uid, "0") || strtoul(uid, NULL, 10) == wants->worker_uid) {
-        return unfit(err, "a uid of its own", uid);
-    }
+    note(rows, "a uid of its own", uid,
+         uid != NULL && !value_is(uid, "0") && strtoul(uid, NULL, 10) != wants->worker_uid);
     for (size_t i = 0; i < COUNT_OF(sets); i++) {
         const char *value = find(seen, sets[i]);
 
-        if (value == NULL || strtoull(value, NULL, 16) != 0) {
-            return unfit(err, "dropping all capabilities", value);
-        }
+        left = value == NULL || strtoull(value, NULL, 16) != 0 ? value : left;
     }
-    if (!value_is(find(seen, "NoNewPrivs:"), "1")) {
-        return unfit(err, "no-new-privileges", find(seen, "NoNewPrivs:"));
+    note(rows, "dropping all capabilities", left, left != NULL && value_is(left, "none"));
+    note(rows, "no-new-privileges", find(seen, "NoNewPrivs:"),
+         value_is(find(seen, "NoNewPrivs:"), "1"));
+    if (wants->seccomp_inside) {
+        note(rows, "seccomp", find(seen, "Seccomp:"), value_is(find(seen, "Seccomp:"), "2"));
     }
-    if (wants->seccomp_inside && !value_is(find(seen, "Seccomp:"), "2")) {
-        return unfit(err, "seccomp", find(seen, "Seccomp:"));
-    }
-    return 0;
 }
 
-static int walls_check(const char *seen, struct err *err)
+static void walls_look(struct probe_rows *rows, const char *seen)
 {
     static const char *const keys[] = {"writable", "readonly", "socket"};
     static const char *const words[] = {"the read-only root", "a writable workspace",
                                         "keeping the engine's own socket out"};
+    const char              *other = NULL;
 
     for (const char *at = seen; (at = find(at, "interface")) != NULL;) {
-        if (!value_is(at, "lo")) {
-            return unfit(err, "no network", at);
-        }
+        other = value_is(at, "lo") ? other : at;
     }
+    note(rows, "no network", other == NULL ? "only lo" : other, other == NULL);
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        if (find(seen, keys[i]) != NULL) {
-            return unfit(err, words[i], find(seen, keys[i]));
-        }
+        const char *broken = find(seen, keys[i]);
+
+        note(rows, words[i], broken == NULL ? "yes" : broken, broken == NULL);
     }
-    return 0;
 }
 
-static int cgroup_check(const char *seen, const struct sandbox_limits *limits, struct err *err)
+static void cgroup_look(struct probe_rows *rows, const char *seen,
+                        const struct sandbox_limits *limits)
 {
-    TRY(within(seen, "cgroup-memory", limits->memory_bytes, "the memory limit", err));
-    TRY(within(seen, "cgroup-pids", limits->pids, "the pids limit", err));
-    TRY(within(seen, "cgroup-cpu", limits->cpus * 100000, "the CPU limit", err));
+    within(rows, seen, "cgroup-memory", limits->memory_bytes, "the memory limit");
+    within(rows, seen, "cgroup-pids", limits->pids, "the pids limit");
+    within(rows, seen, "cgroup-cpu", limits->cpus * 100000, "the CPU limit");
     /* A kernel without swap shows no file for it: sandbox engines refuse where there is swap. */
     if (find(seen, "cgroup-swap") != NULL) {
-        TRY(within(seen, "cgroup-swap", limits->memory_bytes, "the swap limit", err));
+        within(rows, seen, "cgroup-swap", limits->memory_bytes, "the swap limit");
     }
     if (find(seen, "cgroup-swap2") != NULL) {
-        TRY(within(seen, "cgroup-swap2", 0, "the swap limit", err));
+        within(rows, seen, "cgroup-swap2", 0, "the swap limit");
     }
-    return 0;
+}
+
+void probe_look(const char *seen, const struct probe_wants *wants, struct probe_rows *ret_rows)
+{
+    const struct sandbox_limits *limits = wants->limits;
+    struct probe_rows            rows = {0};
+
+    rights_look(&rows, seen, wants);
+    walls_look(&rows, seen);
+    within(&rows, seen, "fsize", limits->file_bytes, "the file size limit");
+    within(&rows, seen, "nofile", limits->open_files, "the open files limit");
+    within(&rows, seen, "nproc", limits->pids * 64, "the process limit");
+    within(&rows, seen, "kib:/workspace", limits->disk_bytes / 1024, "the workspace's size limit");
+    within(&rows, seen, "kib:/tmp", limits->disk_bytes / 1024, "the size limit of /tmp");
+    within(&rows, seen, "kib:/dev/shm", limits->disk_bytes / 1024, "the size limit of /dev/shm");
+    if (wants->counts_files) {
+        within(&rows, seen, "inodes", limits->disk_entries, "the limit of files and directories");
+    } else {
+        note(&rows, "the limit of files and directories", "only by the memory they take", true);
+    }
+    if (wants->cgroup_inside) {
+        cgroup_look(&rows, seen, limits);
+    } else {
+        note(&rows, "memory, swap, pids and CPU limits", "read in the cgroup after the run", true);
+    }
+    *ret_rows = rows;
 }
 
 int probe_check(const char *seen, const struct probe_wants *wants, struct err *err)
 {
-    const struct sandbox_limits *limits = wants->limits;
+    struct probe_rows rows;
 
     if (find(seen, "probe") == NULL) {
         return err_set(err, ERR_SANDBOX_UNFIT, "the probe inside did not end; it said: %.200s",
                        seen);
     }
-    TRY(rights_check(seen, wants, err));
-    TRY(walls_check(seen, err));
-    TRY(within(seen, "fsize", limits->file_bytes, "the file size limit", err));
-    TRY(within(seen, "nofile", limits->open_files, "the open files limit", err));
-    TRY(within(seen, "nproc", limits->pids * 64, "the process limit", err));
-    TRY(within(seen, "kib:/workspace", limits->disk_bytes / 1024, "the workspace's size limit",
-               err));
-    TRY(within(seen, "kib:/tmp", limits->disk_bytes / 1024, "the size limit of /tmp", err));
-    TRY(within(seen, "kib:/dev/shm", limits->disk_bytes / 1024, "the size limit of /dev/shm", err));
-    if (wants->cgroup_inside) {
-        TRY(cgroup_check(seen, limits, err));
+    probe_look(seen, wants, &rows);
+    for (size_t i = 0; i < rows.count; i++) {
+        if (!rows.row[i].held) {
+            return err_set(err, ERR_SANDBOX_UNFIT, "%s is not enforced (inside it is %s)",
+                           rows.row[i].what, rows.row[i].value);
+        }
     }
     return 0;
 }

@@ -236,7 +236,7 @@ int process_until(struct running *run, const bool *until, int64_t most_ms, struc
     return *until && run->alive ? 0 : -1;
 }
 
-bool process_lives(struct running *run)
+bool process_runs(struct running *run)
 {
     look_for_end(run);
     return run->alive;

@@ -67,7 +67,7 @@ WARN_UNUSED int process_start(const struct process *process, struct running **re
 /* Reads its output until a sink has set *until. -1 when it ended, or most_ms were over, before. */
 WARN_UNUSED int process_until(struct running *running, const bool *until, int64_t most_ms,
                               struct err *err);
-bool            process_lives(struct running *running);
+bool            process_runs(struct running *running);
 
 /* As process_run from here on; its clock begins now. Frees `running`. */
 WARN_UNUSED int process_finish(struct running *running, struct process_end *ret_end,

@@ -176,6 +176,7 @@ static int probe_run(struct sandbox *sandbox, struct err *err)
     struct sandbox_end           end;
     struct probe_wants           wants = {.limits = &limits,
                                           .cgroup_inside = sandbox->engine->shows_cgroup,
+                                          .counts_files = sandbox->engine->counts_files,
                                           .seccomp_inside = strcmp(sandbox_runtime(sandbox), "runsc") != 0,
                                           .worker_uid = geteuid()};
     int                          ran;
@@ -194,6 +195,9 @@ static int probe_run(struct sandbox *sandbox, struct err *err)
         ran = sandbox_run(sandbox, &probe, &end, err);
     }
     if (ran == 0) {
+        if (sandbox->settings->seen != NULL) {
+            probe_look(buf_text(&seen.buf), &wants, sandbox->settings->seen);
+        }
         ran = probe_check(buf_text(&seen.buf), &wants, err);
     }
     buf_done(&seen.buf);

@@ -44,6 +44,8 @@ struct sandbox_limits {
     int64_t wall_ms;
 };
 
+struct probe_rows;
+
 struct sandbox_settings {
     const char           *engine;     /* auto, runc, podman, docker */
     const char           *runtime;    /* OCI runtime for docker and podman, or "" */
@@ -52,6 +54,7 @@ struct sandbox_settings {
     const char           *base_image; /* to pull where base is "" */
     int64_t               warm;       /* containers to keep ready; only runc can */
     struct sandbox_limits limits;     /* of the probe, and of what is kept ready */
+    struct probe_rows    *seen;       /* takes what the last probe saw (probe.h); or NULL */
 };
 
 /* A root file system to run in; text lives as long as the sandbox or the arena it was made in. */

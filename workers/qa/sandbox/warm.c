@@ -187,7 +187,7 @@ static bool is_over(struct slot *slot)
 {
     return slot->state == SLOT_USED ||
            (slot->state == SLOT_READY &&
-            (clock_mono_us() / 1000 - slot->made_ms > AGE_MS || !process_lives(slot->running)));
+            (clock_mono_us() / 1000 - slot->made_ms > AGE_MS || !process_runs(slot->running)));
 }
 
 /* One that is to be cleared, else one that is to be made; taken out of everybody's reach. */

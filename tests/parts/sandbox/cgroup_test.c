@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/* Both versions of cgroups, on trees of files that look like theirs. */
+#include "lib/test.h"
+
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "workers/qa/sandbox/cgroup.h"
+
+static const struct sandbox_limits limits = {.memory_bytes = 1 << 30, .cpus = 2, .pids = 100};
+
+struct tree {
+    struct arena *arena;
+    char          root[32];
+};
+
+static void tree_done(struct tree *tree)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(dir_remove(tree->root, &err));
+    arena_free(tree->arena);
+}
+static inline void tree_cleanup(struct tree *slot)
+{
+    tree_done(slot);
+}
+
+static void put(const struct tree *tree, const char *below, const char *text)
+{
+    const char *path = arena_format(tree->arena, "%s/%s", tree->root, below);
+    struct err  err = {0};
+
+    CHECK_WORKS(dir_make(arena_format(tree->arena, "%.*s", (int)(strrchr(path, '/') - path), path),
+                         0755, &err));
+    CHECK_WORKS(file_replace(path, bytes_of(text), 0644, &err));
+}
+
+static struct tree tree_new(void)
+{
+    struct tree tree = {.arena = arena_new(), .root = "/tmp/prt-cgroup-XXXXXX"};
+
+    CHECK(mkdtemp(tree.root) != NULL);
+    return tree;
+}
+
+#define GROUP "pr-telemetry/job/"
+
+static struct tree tree_v2(void)
+{
+    struct tree tree = tree_new();
+
+    put(&tree, "cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma\n");
+    put(&tree, GROUP "memory.max", "1073741824\n");
+    put(&tree, GROUP "memory.swap.max", "0\n");
+    put(&tree, GROUP "pids.max", "100\n");
+    put(&tree, GROUP "cpu.max", "200000 100000\n");
+    put(&tree, GROUP "memory.events",
+        "low 0\nhigh 0\nmax 7\noom 0\noom_kill 0\noom_group_kill 0\n");
+    return tree;
+}
+
+static struct tree tree_v1(void)
+{
+    struct tree tree = tree_new();
+
+    put(&tree, "memory/tasks", "");
+    put(&tree, "pids/tasks", "");
+    put(&tree, "cpu/tasks", "");
+    put(&tree, "cpu/cpu.cfs_quota_us", "-1\n");
+    put(&tree, "memory/memory.memsw.limit_in_bytes", "9223372036854771712\n");
+    put(&tree, "memory/" GROUP "memory.limit_in_bytes", "1073741824\n");
+    put(&tree, "memory/" GROUP "memory.memsw.limit_in_bytes", "1073741824\n");
+    put(&tree, "memory/" GROUP "memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
+    put(&tree, "pids/" GROUP "pids.max", "100\n");
+    put(&tree, "cpu/" GROUP "cpu.cfs_quota_us", "200000\n");
+    return tree;
+}
+
+static int judge(const struct tree *tree, bool *ret_oom, struct err *err)
+{
+    struct cgroups cgroups;
+
+    TRY(cgroups_find(tree->root, &cgroups, err));
+    return cgroup_judge(&cgroups, "job", &limits, ret_oom, err);
+}
+
+/* One file of the group other than it should be. */
+static void refuses(struct tree tree, const char *file, const char *text, const char *word)
+{
+    bool       oom = false;
+    struct err err = {0};
+
+    put(&tree, file, text);
+    CHECK_FAILS(judge(&tree, &oom, &err), ERR_SANDBOX_UNFIT);
+    if (strstr(err.story, word) == NULL) {
+        test_failed(__FILE__, __LINE__, "\"%s\" does not name %s", err.story, word);
+    }
+    tree_done(&tree);
+}
+
+TEST(cgroup, believes_groups_of_both_versions_in_which_every_limit_is_held)
+{
+    CLEANUP(tree) struct tree one = tree_v1();
+    CLEANUP(tree) struct tree two = tree_v2();
+    struct cgroups            cgroups;
+    bool                      oom = true;
+    struct err                err = {0};
+
+    CHECK_WORKS(judge(&one, &oom, &err));
+    CHECK(!oom);
+    oom = true;
+    CHECK_WORKS(judge(&two, &oom, &err));
+    CHECK(!oom);
+    CHECK_WORKS(cgroups_find(two.root, &cgroups, &err));
+    CHECK(cgroups.v2 && cgroups.swap_limit);
+    CHECK_WORKS(cgroups_find(one.root, &cgroups, &err));
+    CHECK(!cgroups.v2 && cgroups.swap_limit);
+}
+
+TEST(cgroup, names_the_limit_that_the_kernel_did_not_hold)
+{
+    refuses(tree_v2(), GROUP "memory.max", "max\n", "memory");
+    refuses(tree_v2(), GROUP "memory.swap.max", "max\n", "swap");
+    refuses(tree_v2(), GROUP "pids.max", "max\n", "pids");
+    refuses(tree_v2(), GROUP "cpu.max", "max 100000\n", "CPU");
+    refuses(tree_v2(), GROUP "cpu.max", "200000 50000\n", "CPU"); /* four of them */
+    refuses(tree_v1(), "memory/" GROUP "memory.limit_in_bytes", "9223372036854771712\n", "memory");
+    refuses(tree_v1(), "memory/" GROUP "memory.memsw.limit_in_bytes", "2147483648\n", "swap");
+    refuses(tree_v1(), "pids/" GROUP "pids.max", "max\n", "pids");
+    refuses(tree_v1(), "cpu/" GROUP "cpu.cfs_quota_us", "-1\n", "CPU");
+}
+
+TEST(cgroup, sees_that_the_kernel_killed_for_memory)
+{
+    CLEANUP(tree) struct tree one = tree_v1();
+    CLEANUP(tree) struct tree two = tree_v2();
+    bool                      oom = false;
+    struct err                err = {0};
+
+    put(&one, "memory/" GROUP "memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+    put(&two, GROUP "memory.events", "max 9\noom 1\noom_kill 2\noom_group_kill 0\n");
+    CHECK_WORKS(judge(&one, &oom, &err));
+    CHECK(oom);
+    oom = false;
+    CHECK_WORKS(judge(&two, &oom, &err));
+    CHECK(oom);
+}
+
+TEST(cgroup, refuses_a_machine_that_lacks_a_controller_and_names_it)
+{
+    CLEANUP(tree) struct tree one = tree_new();
+    CLEANUP(tree) struct tree two = tree_new();
+    struct cgroups            cgroups;
+    struct err                err = {0};
+
+    put(&one, "memory/tasks", "");
+    put(&one, "cpu/tasks", "");
+    CHECK_FAILS(cgroups_find(one.root, &cgroups, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "pids") != NULL);
+    put(&two, "cgroup.controllers", "cpu pids memory_other\n");
+    CHECK_FAILS(cgroups_find(two.root, &cgroups, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "memory") != NULL && strstr(err.story, "cgroup.controllers") != NULL);
+}
