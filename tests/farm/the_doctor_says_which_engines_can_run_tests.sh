@@ -2,7 +2,7 @@
 # prt qa-doctor finds the engine that works, shows its limits and names a remedy for what does not work.
 . ./farm.sh
 
-doctor() { set +e; prt --json qa-doctor "$@" >"$work/doctor"; code=$?; set -e; }
+doctor() { code=0; prt --json qa-doctor "$@" >"$work/doctor" 2>"$work/said" || code=$?; }
 [ "$(id -u)" -eq 0 ] || { echo "runc needs root"; exit 77; }
 
 doctor --engine runc

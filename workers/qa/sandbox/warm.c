@@ -29,7 +29,7 @@ enum {
     OUTER_GRACE_S = 60,    /* beyond that and a job's time it ends by itself */
     LOOK_MS = 500,         /* between two looks at who waits */
     AGAIN_MS = 5000,       /* after one could not be made */
-    FIRST_MS = 60000,      /* for the first one */
+    FIRST_MS = 120000,     /* for the first one */
     ORDER_MOST = 32 * 1024 /* one write into a pipe, that nobody has to wait for */
 };
 
