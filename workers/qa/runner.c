@@ -14,8 +14,8 @@
 #include "workers/qa/sandbox/sandbox.h"
 
 static const struct runner runners[] = {
-#define RUNNER(name, performer, command, has, lacks, tests, control, config, selects)              \
-    {#name, performer, command, has, lacks, tests, control, config, selects},
+#define RUNNER(name, performer, command, ends, has, lacks, tests, control, config, selects)        \
+    {#name, performer, command, ends, has, lacks, tests, control, config, selects},
 #include "schemas/runner.def"
 #undef RUNNER
 };
@@ -101,12 +101,13 @@ int runner_for(struct arena *arena, const char *dir, const struct runner **ret_r
     CLEANUP(tree) FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
     struct look       *look = arena_zero(arena, 1, sizeof(*look));
     struct marks       marks[COUNT_OF(runners)] = {0};
-    size_t             prefix = strlen(dir) + 1;
+    size_t             prefix = strlen(dir);
 
     if (tree == NULL) {
         return err_errno(err, "looking through %s", dir);
     }
     look->left = LOOK_BYTES;
+    prefix += prefix > 0 && dir[prefix - 1] == '/' ? 0 : 1;
     for (int i = 0; i < LOOK_ENTRIES; i++) {
         FTSENT *entry = fts_read(tree);
 
@@ -190,6 +191,7 @@ static int order_put(const struct runner *runner, struct arena *arena, const cha
     CLEANUP(buf) struct buf json = {0};
 
     value_put(arena, order, "command", value_text(runner->command));
+    value_put(arena, order, "ends", value_text(runner->ends));
     value_put(arena, order, "patterns", value_text(runner->tests));
     TRY(jcs_write(&json, order, err));
     return input_put(path, buf_bytes(&json), err);
@@ -200,6 +202,7 @@ int runner_put(const struct runner *runner, struct arena *arena, const char *dir
 {
     const char *const files[] = {"witness.py", "prt_perform.py",
                                  arena_format(arena, "%s_perform.py", runner->performer)};
+    const char       *sentinel = arena_format(arena, "%s_sentinel.", runner->framework);
     struct value      order = value_map();
     struct value      ids = value_list();
 
@@ -210,6 +213,13 @@ int runner_put(const struct runner *runner, struct arena *arena, const char *dir
             return err_set(err, ERR_BUG, "the runner's file %s is not built in", files[i]);
         }
         TRY(input_put(arena_format(arena, "%s/%s", dir, files[i]), bytes, err));
+    }
+    for (size_t i = 0; i < runner_data_count; i++) {
+        const char *name = runner_data[i].name;
+
+        if (strncmp(name, sentinel, strlen(sentinel)) == 0) {
+            TRY(input_put(arena_format(arena, "%s/%s", dir, name), runner_data[i].bytes, err));
+        }
     }
     for (size_t i = 0; i < tests->count; i++) {
         value_append(arena, &ids, value_text(tests->ids[i]));

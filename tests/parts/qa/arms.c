@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The arms beside "after": what they add to a verdict, and what they take from it. */
 #include "lib/test.h"
-#include "value/json.h"
 #include "world.h"
 
 #define WRONG "def one():\n    return 2\n"
 #define RIGHT "def one():\n    return 1\n"
 #define TESTS "from code_ import one\ndef test_one(): assert one() == 1\ndef test_two(): pass\n"
-
-/* A list at a JSON pointer, as JSON. */
-static void expect_json(const struct value *validation, const char *pointer, const char *want)
-{
-    CLEANUP(buf) struct buf got = {0};
-    const struct value     *found = value_at(validation, pointer);
-    struct err              err = {0};
-
-    CHECK(found != NULL);
-    if (found != NULL) {
-        CHECK_WORKS(jcs_write(&got, found, &err));
-        CHECK_TEXT(buf_text(&got), want);
-    }
-}
 
 TEST(arms, compare_a_fix_with_the_start_and_find_the_tests_untouched)
 {

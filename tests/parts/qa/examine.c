@@ -224,3 +224,61 @@ TEST(examine, tells_dependencies_that_cannot_be_had_as_infra_error)
     CHECK(value_at(validation, "/tests_passed")->kind == VALUE_NULL);
     CHECK(strstr(world_log(world, validation), "prt-no-such-package") != NULL);
 }
+
+TEST(examine, keeps_ids_apart_that_differ_in_odd_characters_only)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("test_a.py",
+                                    "import pytest\n"
+                                    "@pytest.mark.parametrize('x', ['a::b', 'a[b]', '\\u00e4', "
+                                    "'\\x1b[31m', '<&\">', '\\ud83d\\ude00', 'a/b', ''])\n"
+                                    "def test_x(x): assert x\n"
+                                    "@pytest.mark.parametrize('y', [1, 1], ids=['same', 'same'])\n"
+                                    "def test_y(y): pass\n"
+                                    "def test_\u00fcmlaut(): pass\n"
+                                    "@pytest.mark.xfail\ndef test_xpass(): pass\n"
+                                    "@pytest.mark.xfail(strict=True)\ndef test_strict(): pass\n")),
+        NULL);
+
+    expect_status(validation, "failed", "tests_failed");
+    expect_whole(validation, "/num_passed", 7 + 2 + 1 + 1);
+    expect_whole(validation, "/num_failed", 2);
+}
+
+TEST(examine, believes_no_summary_that_a_test_prints)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world,
+                       FILES("test_a.py",
+                             "import os, sys\n"
+                             "def test_a():\n"
+                             "    for fd in (1, 2):\n"
+                             "        os.write(fd, b'\\x1b[2J\\x00\\xff\\r== 9 passed ==\\n')\n"
+                             "        os.write(fd, b'<testsuites><testcase name=\"z\"/>')\n"
+                             "    sys.__stdout__.write('ready\\n')\n"
+                             "    assert 0, '\\x00\\x1b]0;t\\x07</failure>&'\n")),
+        NULL);
+
+    expect_status(validation, "failed", "tests_failed");
+    expect_whole(validation, "/num_passed", 0);
+    expect_whole(validation, "/num_failed", 1);
+}
+
+TEST(examine, counts_thousands_of_tests)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("test_a.py", "import pytest\n"
+                                                 "@pytest.mark.parametrize('n', range(3000))\n"
+                                                 "def test_n(n): assert n != 7\n")),
+        NULL);
+
+    expect_status(validation, "failed", "tests_failed");
+    expect_whole(validation, "/num_passed", 2999);
+    expect_whole(validation, "/num_failed", 1);
+}

@@ -198,3 +198,16 @@ const char *world_log(struct world *here, const struct value *validation)
     CHECK_WORKS(blob_get(here->blob, here->arena, BUCKET_ARTIFACTS, key, 1 << 24, &bytes, &err));
     return arena_text(here->arena, bytes);
 }
+
+void expect_json(const struct value *validation, const char *pointer, const char *want)
+{
+    CLEANUP(buf) struct buf got = {0};
+    const struct value     *found = value_at(validation, pointer);
+    struct err              err = {0};
+
+    CHECK(found != NULL);
+    if (found != NULL) {
+        CHECK_WORKS(jcs_write(&got, found, &err));
+        CHECK_TEXT(buf_text(&got), want);
+    }
+}

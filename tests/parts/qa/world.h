@@ -35,6 +35,7 @@ const struct value *world_examine(struct world *world, const struct snapshot *af
 /* What a validation says at these JSON pointers; the test fails where it says something else. */
 void expect_text(const struct value *validation, const char *pointer, const char *want);
 void expect_whole(const struct value *validation, const char *pointer, int64_t want);
+void expect_json(const struct value *validation, const char *pointer, const char *want);
 void expect_status(const struct value *validation, const char *status, const char *reason);
 
 /* The log as it was stored. */

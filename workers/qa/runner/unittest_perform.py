@@ -24,8 +24,10 @@ def name_of(test):
     """tests.test_a.TestB.test_c as tests/test_a.py::TestB::test_c."""
     kind = type(test)
     method = getattr(test, "_testMethodName", None)
-    if kind.__module__ == "unittest.loader" or method is None:
+    if method is None:
         return str(test.id())
+    if kind.__module__ == "unittest.loader":  # a file that could not be imported
+        return method.replace(".", "/") + ".py"
     return f"{kind.__module__.replace('.', '/')}.py::{kind.__qualname__.replace('.', '::')}::{method}"
 
 
@@ -35,12 +37,13 @@ class Result(unittest.TestResult):
     def __init__(self, tell, ask, numbers, sentinels):
         super().__init__()
         self.tell, self.ask, self.numbers, self.sentinels = tell, ask, numbers, sentinels
-        self.bad = self.ran = 0
+        self.bad, self.begun, self.unset = 0, set(), {}
 
     def startTest(self, test):
         super().startTest(test)
         number, tell = self.numbers[test], self.tell
         self.start = time.monotonic()
+        self.begun.add(test)
         tell("begin", number)
         if test in self.sentinels:
             sys.modules[type(test).__module__].WANT = self.ask(number)
@@ -49,7 +52,8 @@ class Result(unittest.TestResult):
 
     def put(self, test, outcome, expected=False, text=""):
         test = getattr(test, "test_case", test)
-        if test not in self.numbers:  # setUpClass, setUpModule
+        if test not in self.numbers:  # setUpClass or setUpModule, as "setUpClass (test_a.TestB)"
+            self.unset[str(test).partition("(")[2].rstrip(")")] = (outcome, text)
             self.tell("broken", str(test), "skipped" if outcome == "skipped" else "error", text)
         else:
             self.tell("report", self.numbers[test], "call", outcome, expected, time.monotonic() - self.start, text)
@@ -80,6 +84,19 @@ class Result(unittest.TestResult):
         super().stopTest(test)
         self.tell("end", self.numbers[test])
 
+    def rest(self, planned):
+        """Tests whose class or module could not be set up, or asked to be skipped, were never begun."""
+        self.start = time.monotonic()
+        for test in planned:
+            if test not in self.begun:
+                self.tell("begin", self.numbers[test])
+                kind = type(test)
+                outcome, text = (self.unset.get(f"{kind.__module__}.{kind.__qualname__}") or self.unset.get(kind.__module__)
+                                 or ("failed", "it did not run"))
+                self.tell("report", self.numbers[test], "setup", outcome, False, 0, text)
+                self.tell("end", self.numbers[test])
+                self.bad += outcome != "skipped"
+
 
 def load(loader, tests):
     own = list(flat(loader.discover(".", "test*.py", ".")))
@@ -100,6 +117,7 @@ def perform(end, options):
     tell("planned")
     result = Result(tell, ask, {test: number for number, test in enumerate(planned)}, mine)
     unittest.TestSuite(planned).run(result)
+    result.rest(planned)
     name = changed(BEFORE)
     if name is not None:
         tell("changed", name)

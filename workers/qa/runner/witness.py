@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Has the tests run in a child, and writes the report that the child cannot write.
 
-usage: python3 -s witness.py pytest|unittest|node
+usage: python3 -s witness.py PERFORMER
 
 The code under test lives in the child: same interpreter as its tests, same uid as everything here. What it must not be
 able to do is speak for them. So this process never imports anything of the workspace, cannot be looked into (it is not
@@ -148,8 +148,13 @@ class Ledger:
         if self.status == 0:
             raise Foul("ended", "status 0, though sentinels fail")
         rows += [(name, state, text, 0.0) for name, state, text in self.broken]
-        own = "Sentinel" + self.nonce
-        return rows + [(own + "::test_holds", "passed", "", 0.0), (own + "::test_breaks", "failure", "", 0.0)]
+        return rows + sentinel_rows(self.nonce)
+
+
+def sentinel_rows(nonce):
+    """What the worker looks for in the report."""
+    own = "Sentinel" + nonce
+    return [(own + "::test_holds", "passed", "", 0.0), (own + "::test_breaks", "failure", "", 0.0)]
 
 
 def escape(text):
@@ -302,6 +307,25 @@ def run(child, order):
     return ledger.status, ledger.judge() if ledger.status in (0, EXIT_REPORT) else None
 
 
+def with_child(children, order):
+    """Python's runners: one child, or the next one where the first refused its arguments."""
+    for child in children:
+        child.end.send(b"!")
+        status, rows = run(child, order)
+        if status != EXIT_USAGE or child is children[-1]:
+            return status, rows
+        print("(it refused its arguments; once more without the workspace's own addopts)", file=sys.stderr, flush=True)
+    raise AssertionError
+
+
+def directly(performer, order):
+    """A program that prints JUnit XML: each file has had its own sentinels; the report needs ours."""
+    rows = performer.direct(order, Foul)
+    if rows is None:
+        return EXIT_LACKING, None
+    return EXIT_REPORT, rows + sentinel_rows(order["nonce"])
+
+
 def witness(runner):
     performer = importlib.import_module(runner + "_perform")
     sys.path[:] = [path for path in sys.path if path.rstrip("/") != INPUTS.rstrip("/")]
@@ -309,16 +333,11 @@ def witness(runner):
     out = os.dup(1)  # not inherited by programs
     os.dup2(2, 1)
     children = []
-    for options in performer.TRIES:
+    for options in getattr(performer, "TRIES", ()):
         children.append(Child(performer.perform, options, out, children))
     order = order_take(out)
     try:
-        for child in children:
-            child.end.send(b"!")
-            status, rows = run(child, order)
-            if status != EXIT_USAGE or child is children[-1]:
-                break
-            print("(it refused its arguments; once more without the workspace's own addopts)", file=sys.stderr, flush=True)
+        status, rows = with_child(children, order) if children else directly(performer, order)
     except Foul as foul:
         print(f"\n(tampered: {foul.args[0]}: {foul.args[1]})", file=sys.stderr, flush=True)
         return EXIT_FOUL[foul.args[0]]

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/* Each row of schemas/runner.def: taken for what it fits, and run for real. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "lib/test.h"
+#include "workers/qa/pattern.h"
+#include "world.h"
+
+TEST(pattern, fits_names_directories_and_whole_paths)
+{
+    CHECK(pattern_fits("test_*.py", "test_a.py"));
+    CHECK(pattern_fits("a|test_*.py|b", "deep/down/test_a.py"));
+    CHECK(!pattern_fits("test_*.py", "test_a.pyc"));
+    CHECK(pattern_fits("tests/", "src/tests/data/x"));
+    CHECK(!pattern_fits("tests/", "src/tests"));
+    CHECK(!pattern_fits("tests/", "mytests/x"));
+    CHECK(pattern_fits("src/*.py", "src/a.py"));
+    CHECK(!pattern_fits("src/*.py", "src/b/a.py"));
+    CHECK(!pattern_fits("", "a"));
+    CHECK(!pattern_fits("||", "a"));
+}
+
+static void expect_runner(const char *want, const char *const *files)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    char                         dir[] = "/tmp/prt-runner-XXXXXX";
+    const struct runner         *runner;
+    struct err                   err = {0};
+
+    CHECK(mkdtemp(dir) != NULL);
+    for (; files[0] != NULL; files += 2) {
+        CHECK_WORKS(file_replace(arena_format(arena, "%s/%s", dir, files[0]), bytes_of(files[1]),
+                                 0644, &err));
+    }
+    CHECK_WORKS(runner_for(arena, dir, &runner, &err));
+    CHECK_TEXT(runner->framework, want);
+    CHECK_WORKS(dir_remove(dir, &err));
+}
+
+TEST(runner, is_told_by_the_files_of_a_project)
+{
+    expect_runner("pytest", FILES("a.py", ""));
+    expect_runner("pytest", FILES("test_a.py", "def test_a(): pass\n"));
+    expect_runner("unittest", FILES("test_a.py", "import unittest\n"));
+    expect_runner("pytest", FILES("test_a.py", "import unittest\ndef test_b(): pass\n"));
+    expect_runner("pytest",
+                  FILES("test_a.py", "import unittest\n", "test_b.py", "import pytest\n"));
+    expect_runner("pytest", FILES("test_a.py", "import unittest\n", "conftest.py", ""));
+    expect_runner("pytest",
+                  FILES("test_a.py", "import unittest\n", "setup.cfg", "[tool:pytest]\n"));
+    expect_runner("node", FILES("package.json", "{}", "a.test.js", ""));
+    expect_runner("pytest", FILES("package.json", "{}", "a.test.js", "", "test_a.py", ""));
+    CHECK(runner_named("node") != NULL && runner_named("cobol") == NULL);
+}
+
+#define UNITTEST                                                                                   \
+    "import unittest\nfrom sums import add\n"                                                      \
+    "class TestAdd(unittest.TestCase):\n"                                                          \
+    "    def test_add(self): self.assertEqual(add(1, 2), 3)\n"                                     \
+    "    def test_none(self): self.assertEqual(add(1, 0), 1)\n"                                    \
+    "    @unittest.skip('later')\n    def test_later(self): self.fail()\n"                         \
+    "    @unittest.expectedFailure\n    def test_expected(self): self.fail()\n"                    \
+    "    def test_parts(self):\n"                                                                  \
+    "        for i in range(3):\n"                                                                 \
+    "            with self.subTest(i=i): self.assertEqual(add(0, i), i)\n"
+
+TEST(unittest, compares_two_arms_like_pytest)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("sums.py", "def add(a, b): return a + b\n", "tests/__init__.py",
+                                    "", "tests/test_sums.py", UNITTEST)),
+        world_snapshot(world, FILES("sums.py", "def add(a, b): return a - b\n", "tests/__init__.py",
+                                    "", "tests/test_sums.py", UNITTEST)));
+
+    expect_status(validation, "passed", NULL);
+    expect_text(validation, "/framework", "unittest");
+    expect_whole(validation, "/num_passed", 3);
+    expect_whole(validation, "/num_skipped", 2);
+    expect_json(validation, "/tests/fail_to_pass",
+                "[\"tests/test_sums.py::TestAdd::test_add\","
+                "\"tests/test_sums.py::TestAdd::test_parts\"]");
+    expect_json(validation, "/tests/pass_to_pass", "[\"tests/test_sums.py::TestAdd::test_none\"]");
+}
+
+TEST(unittest, tells_a_file_that_cannot_be_imported_and_a_class_that_cannot_be_set_up)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(
+            world,
+            FILES("test_a.py", "import unittest\nimport no_such_module\n", "test_d.py",
+                  "import unittest\nclass TestD(unittest.TestCase):\n"
+                  "    @classmethod\n    def setUpClass(cls): raise unittest.SkipTest('no')\n"
+                  "    def test_d(self): pass\n",
+                  "test_b.py",
+                  "import unittest\nclass TestB(unittest.TestCase):\n"
+                  "    @classmethod\n    def setUpClass(cls): raise ValueError\n"
+                  "    def test_b(self): pass\n",
+                  "test_c.py",
+                  "import unittest\nclass TestC(unittest.TestCase):\n"
+                  "    def test_c(self): pass\n")),
+        NULL);
+
+    expect_status(validation, "failed", "tests_failed");
+    expect_whole(validation, "/num_passed", 1);
+}
+
+/* What holds for pytest's cheats holds here: the witness is the same. */
+TEST(unittest, passes_no_cheat)
+{
+    WORLD();
+    static const char        tests[] = "import unittest\nfrom sums import add\n"
+                                       "class TestAdd(unittest.TestCase):\n"
+                                       "    def test_add(self): self.assertEqual(add(1, 2), 3)\n"
+                                       "    def test_none(self): self.assertEqual(add(1, 0), 1)\n";
+    static const char *const codes[] = {
+        "import os\nos._exit(0)\n",
+        "import unittest\nunittest.TestCase.assertEqual = lambda *args: None\n"
+        "def add(a, b): return 0\n",
+        "import unittest\nunittest.TestCase.run = lambda self, result=None: result\n"
+        "def add(a, b): return 0\n",
+        "import unittest\nunittest.TestResult.addFailure = lambda *args: None\n"
+        "def add(a, b): return 0\n",
+        "import gc, unittest\n"
+        "for one in gc.get_objects():\n"
+        "    if isinstance(one, type) and one.__name__ == 'Result':\n"
+        "        one.addFailure = lambda self, test, err: self.addSuccess(test)\n"
+        "def add(a, b): return 0\n",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        const struct value *validation = world_examine(
+            world, world_snapshot(world, FILES("sums.py", codes[i], "test_sums.py", tests)), NULL);
+
+        if (!bytes_is(value_text_or(value_at(validation, "/status"), ""), "tampered")) {
+            test_failed(__FILE__, __LINE__, "not tampered: %s; the log says:\n%s", codes[i],
+                        world_log(world, validation));
+        }
+    }
+}
+
+/* An image from a registry may have no node; the one made of packages has. */
+static bool node_is_missing(const struct value *validation)
+{
+    bool missing = bytes_is(value_text_or(value_at(validation, "/reason"), ""), "image_failed");
+
+    if (missing) {
+        test_skip("the base has no node; prt qa-image --image '' makes one that has");
+    }
+    return missing;
+}
+
+#define NODE                                                                                       \
+    "const test = require('node:test');\nconst assert = require('node:assert');\n"                 \
+    "const { add } = require('./sums.js');\n"                                                      \
+    "test('adds', () => { assert.strictEqual(add(1, 2), 3); });\n"                                 \
+    "test('nothing', () => { assert.strictEqual(add(1, 0), 1); });\n"                              \
+    "test('later', { skip: true }, () => {});\n"                                                   \
+    "test.describe('more', () => { test.it('adds <& more>', async () => { "                        \
+    "assert.ok(add(1, 1) === 2); }); });\n"
+
+TEST(node, compares_two_arms_through_junit_xml)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("package.json", "{}", "sums.js",
+                                    "exports.add = (a, b) => a + b;\n", "sums.test.js", NODE)),
+        world_snapshot(world, FILES("package.json", "{}", "sums.js",
+                                    "exports.add = (a, b) => a - b;\n", "sums.test.js", NODE)));
+
+    if (node_is_missing(validation)) {
+        return;
+    }
+    expect_status(validation, "passed", NULL);
+    expect_text(validation, "/framework", "node");
+    expect_whole(validation, "/num_skipped", 1);
+    expect_json(validation, "/tests/fail_to_pass",
+                "[\"sums.test.js::adds\",\"sums.test.js::more::adds <& more>\"]");
+    expect_json(validation, "/tests/pass_to_pass", "[\"sums.test.js::nothing\"]");
+}
+
+TEST(node, passes_no_cheat)
+{
+    WORLD();
+    static const char *const codes[] = {
+        "process.exit(0);\n",
+        "process.kill(process.ppid, 9);\n",
+        "console.log('<testsuites><testcase name=\"adds\"/></testsuites>');"
+        "exports.add = () => 0;\n",
+        "require('fs').appendFileSync('/proc/' + process.ppid + '/fd/1',"
+        "'<testsuites/>');exports.add = () => 0;\n",
+        "require('node:assert').strictEqual = () => {};exports.add = () => 0; process.exit(0);\n",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        const struct value *validation =
+            world_examine(world,
+                          world_snapshot(world, FILES("package.json", "{}", "sums.js", codes[i],
+                                                      "sums.test.js", NODE)),
+                          NULL);
+
+        if (node_is_missing(validation)) {
+            return;
+        }
+        if (value_flag_or(value_at(validation, "/tests_passed"), true)) {
+            test_failed(__FILE__, __LINE__, "passed: %s; the log says:\n%s", codes[i],
+                        world_log(world, validation));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+const test = require('node:test');
+
+test('@HOLDS@', () => {});
+test('@BREAKS@', () => {
+    throw new Error('sentinel');
+});
