@@ -213,7 +213,7 @@ static int settle_try(struct arena *arena, struct s3_call *call, int sent,
         *err = call->sink->err;
         return -1;
     }
-    if (sent < 0 && err->code == ERR_HTTP_DOWN) {
+    if (sent < 0 && (err->code == ERR_HTTP_DOWN || err->code == ERR_HTTP_SLOW)) {
         err->code = ERR_BLOB_DOWN;
     } else if (sent < 0 && err->code == ERR_HTTP_REFUSED) {
         err->code = ERR_BLOB_REFUSED;

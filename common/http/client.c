@@ -347,6 +347,15 @@ static const char *url_words(struct arena *arena, const char *url)
         at == NULL ? host : at + 1);
 }
 
+/* Time was up after the request could be sent: the server may have done the work. */
+static bool is_late(struct exchange *exchange, CURLcode code)
+{
+    curl_off_t ready_us = 0;
+
+    (void)curl_easy_getinfo(exchange->client->curl, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    return code == CURLE_OPERATION_TIMEDOUT && ready_us > 0;
+}
+
 static int explain(struct exchange *exchange, CURLcode code, struct err *err)
 {
     const struct http_request *request = exchange->request;
@@ -378,7 +387,7 @@ static int explain(struct exchange *exchange, CURLcode code, struct err *err)
     case CURLE_SSL_CACERT_BADFILE:
         return err_set(err, ERR_CONFIG_WRONG, "%s", words);
     default:
-        return err_set(err, ERR_HTTP_DOWN, "%s", words);
+        return err_set(err, is_late(exchange, code) ? ERR_HTTP_SLOW : ERR_HTTP_DOWN, "%s", words);
     }
 }
 

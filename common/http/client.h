@@ -3,8 +3,8 @@
  * client.h - HTTP requests to others (the object store, the judge's model, our own gateway).
  *
  * One client keeps its connections and is for one thread. Bodies are given or streamed; answers are
- * bounded or streamed. A connection that fails (5 s for connecting) or times out is HTTP_DOWN; a
- * status is never an error here: the caller reads it. Redirects are not followed. A URL that can't
+ * bounded or streamed. A connection that fails (5 s for connecting) or stalls is HTTP_DOWN; no whole
+ * answer within timeout_ms, once the request was on its way, is HTTP_SLOW; a status is never an error here: the caller reads it. Redirects are not followed. A URL that can't
  * be used is CONFIG_WRONG, a header with a line break USAGE. Stories hold no query and no password.
  *
  * The process must ignore SIGPIPE.

@@ -115,7 +115,7 @@ int cli_call(struct cli *cli, const struct call *call, int *ret_status, struct v
         int     sent = send_once(cli, call, &answer, err);
         int64_t pause_ms = AGAIN_MS;
 
-        if (sent < 0 && err->code != ERR_HTTP_DOWN) {
+        if (sent < 0 && err->code != ERR_HTTP_DOWN && err->code != ERR_HTTP_SLOW) {
             return -1;
         }
         if (sent == 0 && !worth_again(answer.status)) {

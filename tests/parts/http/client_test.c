@@ -320,7 +320,7 @@ TEST(http, ends_a_request_that_takes_too_long)
     struct http_request         request = get(&world, "/hang");
 
     request.timeout_ms = 200;
-    CHECK_FAILS(http_send(world.client, world.arena, &request, &answer, &err), ERR_HTTP_DOWN);
+    CHECK_FAILS(http_send(world.client, world.arena, &request, &answer, &err), ERR_HTTP_SLOW);
 }
 
 TEST(http, ends_a_stall_before_within_and_behind_the_answer)

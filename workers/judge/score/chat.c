@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "value/json.h"
 #include "workers/judge/score/answer.h"
 
@@ -311,7 +310,6 @@ static int send_once(struct chat *chat, struct arena *arena, const struct chat_m
     const struct chat_settings *settings = chat->settings;
     CLEANUP(buf) struct buf     body = {0};
     const char        *slash = settings->base_url[strlen(settings->base_url) - 1] == '/' ? "" : "/";
-    int64_t            began_us;
     struct http_header headers[] = {
         {"Content-Type", "application/json"},
         {"Accept", "application/json"},
@@ -330,13 +328,10 @@ static int send_once(struct chat *chat, struct arena *arena, const struct chat_m
 
     TRY(chat_body(&body, arena, settings, model, messages, count, err));
     request.body = buf_bytes(&body);
-    began_us = clock_mono_us();
     if (http_send(chat->http, arena, &request, ret_answer, err) < 0) {
-        if (err->code == ERR_HTTP_DOWN) {
-            bool late = clock_mono_us() - began_us >= settings->timeout_ms * 1000;
-
-            err->code = late ? ERR_JUDGE_SLOW : ERR_JUDGE_BUSY;
-        }
+        err->code = err->code == ERR_HTTP_DOWN   ? ERR_JUDGE_BUSY
+                    : err->code == ERR_HTTP_SLOW ? ERR_JUDGE_SLOW
+                                                 : err->code;
         return err->code == ERR_TOO_LARGE || err->code == ERR_HTTP_REFUSED
                    ? err_set(err, ERR_JUDGE_REFUSED, "model %s: the answer is over %d bytes",
                              model->name, BODY_MOST)
