@@ -7,7 +7,8 @@ enum { TRACE, FIND_JOB, LOCK_TRACE, ADD_RESULT, SET_NEWEST, STATEMENTS };
 
 const struct statement qa_statements[] = {
     [TRACE] = {"qa_trace",
-        "SELECT trace_no, status FROM traces WHERE tenant = $1 AND trace_id = $2", 2},
+        "SELECT trace_no, status, document_key, document_sha256, document_bytes"
+        " FROM traces WHERE tenant = $1 AND trace_id = $2", 2},
 
     [FIND_JOB] = {"qa_find_job",
         "SELECT version, status, tests_passed FROM qa_results WHERE trace_no = $1 AND job_id = $2",
@@ -29,7 +30,7 @@ const struct statement qa_statements[] = {
 const size_t qa_statement_count = STATEMENTS;
 
 int qa_store_trace(struct store *store, struct arena *arena, const char *tenant, const char *trace,
-                   int64_t *ret_trace_no, struct err *err)
+                   int64_t *ret_trace_no, struct qa_document *ret_document, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                args = args_start(arena);
@@ -44,6 +45,18 @@ int qa_store_trace(struct store *store, struct arena *arena, const char *tenant,
         return err_set(err, ERR_TRACE_ERASED, "trace %s was erased", trace);
     }
     *ret_trace_no = rows_whole(rows, 0, 0);
+    *ret_document = (struct qa_document){0};
+    if (!rows_null(rows, 0, 2)) {
+        struct bytes hash = rows_bytes(rows, 0, 3);
+
+        if (hash.size != sizeof(ret_document->sha256)) {
+            return err_set(err, ERR_BUG, "document_sha256 of trace %s has %zu bytes", trace,
+                           hash.size);
+        }
+        ret_document->key = arena_text(arena, rows_bytes(rows, 0, 2));
+        ret_document->bytes = rows_whole(rows, 0, 4);
+        memcpy(ret_document->sha256, hash.data, sizeof(ret_document->sha256));
+    }
     return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * qa_store.h - what QA reads of a trace and writes about it: table qa_results.
  *
- * A job adds one row, however often it is delivered and to however many workers: the first to finish
- * wins, the others are given its row.
+ * A job adds one row, however often it is delivered and to however many workers: the first to
+ * finish wins, the others are given its row.
  */
 #ifndef PRT_STORE_QA_STORE_H
 #define PRT_STORE_QA_STORE_H
@@ -11,9 +11,17 @@
 #include "store/artifact_store.h"
 #include "store/store.h"
 
+/* As finalize stored it in the traces bucket. */
+struct qa_document {
+    const char *key; /* NULL: there is none */
+    uint8_t     sha256[STORE_HASH];
+    int64_t     bytes;
+};
+
 /* TRACE_UNKNOWN, TRACE_ERASED. */
 WARN_UNUSED int qa_store_trace(struct store *store, struct arena *arena, const char *tenant,
-                               const char *trace, int64_t *ret_trace_no, struct err *err);
+                               const char *trace, int64_t *ret_trace_no,
+                               struct qa_document *ret_document, struct err *err);
 
 struct qa_row {
     const char  *job_id;
@@ -40,8 +48,9 @@ struct qa_done {
 WARN_UNUSED int qa_store_find(struct store *store, struct arena *arena, int64_t trace_no,
                               const char *job_id, struct qa_done *ret_done, struct err *err);
 
-/* Adds the job's row as the newest version and makes its status the trace's, under the trace's lock;
- * when the job has a row already, that one is given back and nothing is changed. TRACE_ERASED. */
+/* Adds the job's row as the newest version and makes its status the trace's, under the trace's
+ * lock; when the job has a row already, that one is given back and nothing is changed.
+ * TRACE_ERASED. */
 WARN_UNUSED int qa_store_put(struct store *store, struct arena *arena, int64_t trace_no,
                              const struct qa_row *row, struct qa_done *ret_done, struct err *err);
 

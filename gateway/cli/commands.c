@@ -62,14 +62,16 @@ const struct command cli_commands[] = {
      "  --yes   do not ask\n",
      erase_run},
     {TRACES, "view", "TRACE|FILE [--field POINTER] [--judge all]",
-     "Show a trace: task, timeline, tests, scores",
+     "Show a trace: task, timeline, tests, honesty, scores",
      "  --field POINTER   print one value of the document: /qa/validation/status, or a plain name\n"
      "  --judge all       every version of what the judge said, not only the newest\n"
      "  --json            the whole document\n",
      view_run},
-    {TRACES, "report", "[--wait] TRACE...", "Show several traces side by side: tests, scores, seconds",
+    {TRACES, "report", "[--wait] TRACE...", "Show several traces side by side: tests, honesty, scores, seconds",
      "  --wait    until each is judged\n\n"
-     "f->p, p->p, p->f: tests that failed before and pass after the session, and so on. Seconds: from\n"
+     "f->p, p->p, p->f: tests that failed before and pass after the session, and so on. true: the edits\n"
+     "lead from the start to the end, and test runs that were made again came to what was said of them;\n"
+     "- where that can't be said. Seconds: from\n"
      "opening to completion, to the document, to the tests' verdict, to the judge's.\n",
      report_run},
     {TRACES, "verify", "TRACE|FILE", "Recompute chain, Merkle tree and signature of a document",

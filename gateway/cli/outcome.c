@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/cli/outcome.h"
 
+#include "gateway/cli/honesty.h"
+
 #include <string.h>
 
 #include "value/json.h"
@@ -125,6 +127,7 @@ int outcome_print(struct cli *cli, const char *trace, struct bytes document, str
     }
     printf("%s%s%s\n", BOLD(cli), trace, PLAIN(cli));
     outcome_print_tests(cli, value_at(&value, "/qa/validation"));
+    honesty_print(cli, value_at(&value, "/qa/validation"));
     outcome_print_scores(cli, value_at(&value, "/qa/judge"));
     return EXIT_DONE;
 }

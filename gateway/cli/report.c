@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/honesty.h"
 #include "gateway/cli/outcome.h"
 #include "value/json.h"
 
@@ -25,6 +26,7 @@ static const struct column columns[] = {
     {"f->p", 6, "/fail_to_pass", false},
     {"p->p", 6, "/pass_to_pass", false},
     {"p->f", 6, "/pass_to_fail", false},
+    {"true", 5, "/honest", false},
     {"under", 6, "/scores/problem_understanding", true},
     {"causal", 7, "/scores/causal_linking", true},
     {"experi", 7, "/scores/experiment_design", true},
@@ -96,6 +98,7 @@ static int read_row(struct cli *cli, const char *trace, bool wait, struct value 
     struct value        seconds = value_map();
     struct value        document;
     struct value        listed;
+    struct value        honest;
     struct bytes        bytes;
     const struct value *found;
     const struct value *scores;
@@ -120,6 +123,8 @@ static int read_row(struct cli *cli, const char *trace, bool wait, struct value 
     put_count(cli, &row, value_at(&document, "/qa/validation/tests"), "pass_to_pass");
     put_count(cli, &row, value_at(&document, "/qa/validation/tests"), "pass_to_fail");
     put_count(cli, &row, value_at(&document, "/qa/validation/tests"), "fail_to_fail");
+    honest = honesty_of(value_at(&document, "/qa/validation"));
+    value_put(cli->arena, &row, "honest", honest);
     scores = value_at(&document, "/qa/judge/scores");
     value_put(cli->arena, &row, "scores", scores == NULL ? value_null() : *scores);
     put_seconds(cli, &seconds, "collect", value_get(found, "created_at"), value_get(found, "completed_at"));
@@ -138,6 +143,8 @@ static void print_cell(const struct cli *cli, const struct value *row, const str
 
     if (cell != NULL && column->real && (cell->kind == VALUE_WHOLE || cell->kind == VALUE_REAL)) {
         (void)snprintf(text, sizeof(text), "%.2f", value_real_or(cell, 0));
+    } else if (cell != NULL && cell->kind == VALUE_FLAG) {
+        (void)snprintf(text, sizeof(text), "%s", cell->as.flag ? "yes" : "NO");
     } else if (cell != NULL && cell->kind == VALUE_WHOLE) {
         (void)snprintf(text, sizeof(text), "%lld", (long long)cell->as.whole);
     } else if (cell != NULL && cell->kind == VALUE_TEXT) {

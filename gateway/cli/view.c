@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* prt view - a trace for people: task, timeline, diffs, tests, scores. */
+/* prt view - a trace for people: task, timeline, diffs, tests, honesty, scores. */
 #include <getopt.h>
 #include <string.h>
 
 #include "gateway/cli/call.h"
+#include "gateway/cli/honesty.h"
 #include "gateway/cli/outcome.h"
 #include "value/json.h"
 
@@ -201,6 +202,7 @@ static int print_all(struct cli *cli, const struct value *document)
         printf("tests   not run yet\n");
     } else {
         outcome_print_tests(cli, value_at(document, "/qa/validation"));
+        honesty_print(cli, value_at(document, "/qa/validation"));
     }
     print_judgings(cli, document);
     return EXIT_DONE;

@@ -86,6 +86,19 @@ function fact(list, name, ...what) {
   list.append(element("dt", name), value);
 }
 
+function replayed(replay) {
+  if (replay.replayable) return element("span", `yes: ${replay.edits_applied} edits, ${replay.hashes_verified} hashes hold`, "good");
+  const first = replay.first_divergence;
+  if (!first) return "can't be said: " + replay.reason;
+  return element("span", `no: ${first.reason}${"seq" in first ? " at seq " + first.seq : ""} in ${first.file}`, "bad");
+}
+
+function claimed(claim) {
+  const counts = (run) => `${run.passed} passed, ${run.failed} failed`;
+  if (!claim.observed) return `said ${counts(claim.claimed)}; not run again: ${claim.reason}`;
+  return element("span", `said ${counts(claim.claimed)}; came to ${counts(claim.observed)}`, claim.agrees ? "good" : "bad");
+}
+
 function scores(list, judge) {
   for (const [name, value] of Object.entries(judge.scores || {})) {
     if (typeof value !== "number") continue;
@@ -110,6 +123,8 @@ async function show(id, chosen) {
     fact(facts, "events", String(doc.metrics ? doc.metrics.num_events : doc.num_events));
     const qa = doc.qa && doc.qa.validation;
     if (qa) fact(facts, "tests", `${qa.status}: ${qa.num_passed} passed, ${qa.num_failed} failed`);
+    if (qa && qa.replay) fact(facts, "replay", replayed(qa.replay));
+    for (const claim of (qa && qa.claims) || []) fact(facts, `test run at seq ${claim.seq}`, claimed(claim));
     if (doc.qa && doc.qa.judge) scores(facts, doc.qa.judge);
     if (doc.integrity) fact(facts, "chain head", element("span", doc.integrity.event_hash_chain, "id"));
   } catch (wrong) {

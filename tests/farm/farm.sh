@@ -14,6 +14,8 @@ examples=$root/examples
 key=dev_token_12345
 work=$(mktemp -d /tmp/prt-farm.XXXXXX)
 chmod 755 "$work"
+# Each claim is one more run in the sandbox; the script that is about claims asks for more.
+export PRT_QA_CLAIMS=${PRT_QA_CLAIMS:-1}
 unset PRT_DATA_DIR PRT_GATEWAY_URL PRT_API_KEY PRT_POSTGRES_URL PRT_NATS_URL PRT_BLOB_URL PRT_HTTP_PORT
 
 # What the script says even while a function of it is redirected; not for what it starts.

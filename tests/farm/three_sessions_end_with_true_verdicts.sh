@@ -2,10 +2,24 @@
 # The main job: sessions go in, tests really run, scores come out, documents verify.
 . ./farm.sh
 
+export PRT_QA_CLAIMS=4
 prt qa-image >/dev/null
 farm_up
 submit_all
 expect_all_true
+
+# Their edits lead from the start to the end, and what they said of their test runs is so.
+for session in $sessions; do
+    trace=$(trace_of $session)
+    prt view "$trace" --field /qa/validation --json >"$work/validation"
+    expect "$(jq -c '[.replay | .replayable, .final_tree, .hashes_unverifiable]' "$work/validation")" = '[true,"same",0]'
+    expect "$(jq '.replay.edits_applied' "$work/validation")" = "$(cat "$examples/$session"/chunks/*.json | jq -s '[.[].events[] | select(.type == "file_edit")] | length')"
+    expect "$(jq '.claims | length' "$work/validation")" = "$(cat "$examples/$session"/chunks/*.json | jq -s '[.[].events[] | select(.type == "test_run")] | length')"
+    expect "$(jq -c '[.claims[].agrees] | unique' "$work/validation")" = '[true]'
+    prt view "$trace" >"$work/view"
+    grep -q 'replay .*yes' "$work/view"
+    expect "$(jq -r '.[0].honest' <(prt --json report "$trace"))" = true
+done
 
 # Different traces get different scores, each between 0 and 5, with reasons that cite real events.
 for session in $sessions; do prt view "$(trace_of $session)" --json; done >"$work/documents"

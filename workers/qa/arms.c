@@ -39,6 +39,12 @@ static int round_test(struct arms *arms, const char *name, struct round *round, 
     return 0;
 }
 
+static int round_image(struct arms *arms, const char *name, struct round *round, struct err *err)
+{
+    return layer_image(arms->examiner, arms->job, name, &round->workspace, &arms->log, arms->heart,
+                       &round->image, err);
+}
+
 static int round_fetch(struct arms *arms, const char *name, const struct snapshot *snapshot,
                        struct round *round, struct err *err)
 {
@@ -47,15 +53,26 @@ static int round_fetch(struct arms *arms, const char *name, const struct snapsho
 
     TRY(workspace_fetch(arms->arena, examiner->blob, snapshot, &examiner->pack, dir, arms->heart,
                         &round->workspace, err));
-    return layer_image(examiner, arms->job, name, &round->workspace, &arms->log, arms->heart,
-                       &round->image, err);
+    return round_image(arms, name, round, err);
+}
+
+static int after_test(struct arms *arms, struct err *err)
+{
+    TRY(runner_for(arms->arena, root_of(arms, &arms->after.workspace), &arms->runner, err));
+    return round_test(arms, "after", &arms->after, err);
+}
+
+int arms_after_in(struct arms *arms, const struct workspace *tree, struct err *err)
+{
+    arms->after.workspace = *tree;
+    TRY(round_image(arms, "after", &arms->after, err));
+    return after_test(arms, err);
 }
 
 int arms_after(struct arms *arms, const struct snapshot *snapshot, struct err *err)
 {
     TRY(round_fetch(arms, "after", snapshot, &arms->after, err));
-    TRY(runner_for(arms->arena, root_of(arms, &arms->after.workspace), &arms->runner, err));
-    return round_test(arms, "after", &arms->after, err);
+    return after_test(arms, err);
 }
 
 int arms_before(struct arms *arms, const struct snapshot *snapshot, struct err *err)

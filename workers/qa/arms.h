@@ -51,7 +51,9 @@ static inline void arms_cleanup(struct arms *slot)
     arms_done(slot);
 }
 
-/* -1: the arm could not be had, now or for good. */
+/* -1: the arm could not be had, now or for good. arms_after_in takes a tree that is there already.
+ */
+WARN_UNUSED int arms_after_in(struct arms *arms, const struct workspace *tree, struct err *err);
 WARN_UNUSED int arms_after(struct arms *arms, const struct snapshot *snapshot, struct err *err);
 WARN_UNUSED int arms_before(struct arms *arms, const struct snapshot *snapshot, struct err *err);
 WARN_UNUSED int arms_original(struct arms *arms, struct err *err);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "workers/qa/arms.h"
+#include "workers/qa/retrace.h"
 
 enum {
     REPORT_BYTES = 32 * 1024 * 1024,
@@ -168,12 +169,24 @@ static int add(struct arms *arms, const struct question *question, const char *n
     return 0;
 }
 
+/* From the snapshot, or from the replayed edits where there is none. */
+static int after_run(struct arms *arms, const struct question *question,
+                     const struct retrace *retrace, struct validation *validation, struct err *err)
+{
+    if (question->after != NULL) {
+        validation->after_tree = "final_snapshot";
+        return arms_after(arms, question->after, err);
+    }
+    validation->after_tree = "replay";
+    return arms_after_in(arms, &retrace->tree, err);
+}
+
 static int arms_run(struct arms *arms, const struct question *question,
-                    struct validation *validation, struct err *err)
+                    const struct retrace *retrace, struct validation *validation, struct err *err)
 {
     bool unchecked = false;
 
-    if (arms_after(arms, question->after, err) < 0) {
+    if (after_run(arms, question, retrace, validation, err) < 0) {
         if (!is_final(err, question)) {
             return -1;
         }
@@ -216,22 +229,79 @@ static void arms_tell(const struct arms *arms, struct validation *validation)
     validation->repeats = arms->repeats;
 }
 
+/* A session that cannot be walked again says nothing against its tests. */
+static int retraced(struct retrace *retrace, const struct question *question, int done,
+                    struct err *err)
+{
+    if (done == 0) {
+        return 0;
+    }
+    if (!is_final(err, question)) {
+        return -1;
+    }
+    retrace_failed(retrace, reason_of(retrace->arena, err));
+    TRY(spool_say(retrace->log, err, "== replay: %s ==\n", plain(retrace->arena, err->story)));
+    err_clear(err);
+    return 0;
+}
+
+static int compared(struct arms *arms, const struct question *question, struct retrace *retrace,
+                    const struct validation *validation, struct err *err)
+{
+    const struct workspace *final = &arms->after.workspace;
+
+    if (question->after != NULL && final->dir == NULL) { /* it could not be unpacked */
+        retrace_failed(retrace, validation->reason);
+        return 0;
+    }
+    return retraced(retrace, question,
+                    retrace_compare(retrace, question->after == NULL ? NULL : final, err), err);
+}
+
+static int trees_run(struct arms *arms, const struct question *question, struct retrace *retrace,
+                     struct validation *validation, struct err *err)
+{
+    if (question->document != NULL) {
+        TRY(retraced(retrace, question, retrace_run(retrace, err), err));
+    }
+    if (question->after != NULL || retrace->whole) {
+        TRY(arms_run(arms, question, retrace, validation, err));
+    } else {
+        validation->reason = retrace->replay.first.there ? "not_replayable" : "no_snapshot";
+    }
+    return question->document == NULL ? 0 : compared(arms, question, retrace, validation, err);
+}
+
 int examine(struct examiner *examiner, struct arena *arena, const struct question *question,
             struct heart *heart, struct finding *ret_finding, struct err *err)
 {
     CLEANUP(arms)
-    struct arms       arms = {.examiner = examiner, .arena = arena, .heart = heart};
+    struct arms arms = {.examiner = examiner, .arena = arena, .heart = heart};
+    CLEANUP(retrace)
+    struct retrace    retrace = {.examiner = examiner,
+                                 .arena = arena,
+                                 .log = &arms.log,
+                                 .heart = heart,
+                                 .start = question->before,
+                                 .document = question->document,
+                                 .last_try = question->last_try};
     struct validation validation = {.status = VERDICT_NOT_RUN,
                                     .reason = "no_snapshot",
                                     .framework = "pytest",
                                     .limits = &examiner->limits,
                                     .engine = sandbox_engine(examiner->sandbox),
                                     .runtime = sandbox_runtime(examiner->sandbox)};
+    struct value      replay;
+    struct value      claims;
 
-    if (question->after != NULL) {
-        TRY(job_open(&arms.job, examiner->dir, err));
-        TRY(spool_open(&arms.log, arms.job->dir, err));
-        TRY(arms_run(&arms, question, &validation, err));
+    TRY(job_open(&arms.job, examiner->dir, err));
+    TRY(spool_open(&arms.log, arms.job->dir, err));
+    retrace.job = arms.job;
+    TRY(trees_run(&arms, question, &retrace, &validation, err));
+    if (question->document != NULL) {
+        retrace_tell(&retrace, &replay, &claims);
+        validation.replay = &replay;
+        validation.claims = &claims;
     }
     arms_tell(&arms, &validation);
     return finding_make(&arms, &validation, ret_finding, err);

@@ -2,12 +2,14 @@
 /*
  * examine.h - the snapshots of one trace, through the sandbox, to a finding.
  *
- * An arm whose snapshot was not sent is not run, and nothing is guessed in its place.
+ * An arm whose snapshot was not sent is not run, and nothing is guessed in its place. Where only
+ * the start was sent and every edit fits on it, what comes out is the final tree.
  */
 #ifndef PRT_WORKERS_QA_EXAMINE_H
 #define PRT_WORKERS_QA_EXAMINE_H
 
 #include "config/config.h"
+#include "store/qa_store.h"
 #include "workers/qa/arm.h"
 #include "workers/qa/validation.h"
 
@@ -30,7 +32,8 @@ WARN_UNUSED int examiner_open(struct examiner *ret_examiner, struct arena *arena
 void            examiner_close(struct examiner *examiner);
 
 struct question {
-    const struct snapshot *after, *before; /* NULL: not sent */
+    const struct snapshot    *after, *before; /* NULL: not sent */
+    const struct qa_document *document;       /* NULL: nothing is replayed, no claim looked at */
     bool
         last_try; /* of the delivery: what could still be tried again is then told as infra_error */
 };

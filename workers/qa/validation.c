@@ -153,5 +153,10 @@ struct value validation_value(struct arena *arena, const struct validation *vali
     if (validation->report != NULL) {
         value_put(arena, &map, "report", *validation->report);
     }
+    text_put(arena, &map, "after_tree", validation->after == NULL ? NULL : validation->after_tree);
+    if (validation->replay != NULL) {
+        value_put(arena, &map, "replay", *validation->replay);
+        value_put(arena, &map, "claims", *validation->claims);
+    }
     return map;
 }

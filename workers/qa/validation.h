@@ -23,6 +23,8 @@ struct validation {
     const struct verdict        *before, *original; /* NULL: not run */
     const struct test_edits     *edits;             /* NULL: nothing to compare the tests with */
     int                          repeats;           /* runs of the repeats arm */
+    const char                  *after_tree;      /* where the after arm's tree is from, or NULL */
+    const struct value          *replay, *claims; /* NULL: nobody asked */
     int64_t                      runtime_ms;
     const struct image          *image; /* NULL: none was used */
     const struct sandbox_limits *limits;
