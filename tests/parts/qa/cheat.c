@@ -314,3 +314,47 @@ TEST(cheat, never_passes_against_the_start)
     WORLD();
     cheats_try(world, against_start, COUNT_OF(against_start), true);
 }
+
+/* Containers made ahead, with pytest imported, are where the same code runs. */
+TEST(cheat, never_passes_in_a_warm_container)
+{
+    struct world *world = world_in("warm");
+    struct err    err = {0};
+
+    for (size_t i = 0; world != NULL && i < COUNT_OF(lone); i++) {
+        CHECK_WORKS(sandbox_warm_wait(world->examiner.sandbox, 1, 60000, &err));
+        cheats_try(world, &lone[i], 1, false);
+    }
+}
+
+/* What depends on the engine most: processes, pipes, /proc, what a run leaves behind. */
+static void cheats_elsewhere(const char *engine)
+{
+    static const char *const some[] = {
+        "os._exit(0) at import",
+        "the runner killed",
+        "a report of its own in the result's pipe, by way of the first process",
+        "pytest patched from the code under test: calls",
+        "the order read for its nonce",
+        "the witness's memory, files and environment",
+        "the sentinels read and answered",
+    };
+    struct world *world = world_in(engine);
+
+    for (size_t i = 0; world != NULL && i < COUNT_OF(lone); i++) {
+        for (size_t k = 0; k < COUNT_OF(some); k++) {
+            if (strcmp(lone[i].what, some[k]) == 0) {
+                cheats_try(world, &lone[i], 1, false);
+            }
+        }
+    }
+}
+
+TEST(cheat, never_passes_in_podman)
+{
+    cheats_elsewhere("podman");
+}
+TEST(cheat, never_passes_in_docker)
+{
+    cheats_elsewhere("docker");
+}

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -10,21 +11,34 @@
 #include "pack/pack.h"
 #include "value/json.h"
 
-static struct world world;
+/* The first is for all tests but those that name an engine; "warm" is runc with containers ready.
+ */
+static struct world worlds[] = {
+    {.name = "auto"}, {.name = "warm"}, {.name = "podman"}, {.name = "docker"}};
 
-static void world_close(void)
+static void world_close(struct world *here)
 {
     struct err err = {0};
 
-    examiner_close(&world.examiner);
-    blob_store_close(world.blob);
-    if (dir_remove(world.dir, &err) < 0) {
-        printf("%s is left: %s\n", world.dir, err.story);
+    if (here->arena == NULL) {
+        return;
     }
-    arena_free(world.arena);
+    examiner_close(&here->examiner);
+    blob_store_close(here->blob);
+    if (dir_remove(here->dir, &err) < 0) {
+        printf("%s is left: %s\n", here->dir, err.story);
+    }
+    arena_free(here->arena);
 }
 
-static const char *base_path(struct err *err)
+static void worlds_close(void)
+{
+    for (size_t i = 0; i < COUNT_OF(worlds); i++) {
+        world_close(&worlds[i]);
+    }
+}
+
+static const char *base_path(struct world *here, struct err *err)
 {
     const char *const  argv[] = {SOURCE_DIR "/deploy/images/make-base", NULL};
     struct keep        path = {.most = 4096};
@@ -35,53 +49,82 @@ static const char *base_path(struct err *err)
     printf("(making the base root file system, if it is not there yet)\n");
     if (process_run(&make, &end, err) == 0 && end.exit_status == 0 && path.buf.size > 1) {
         path.buf.size--; /* the newline */
-        text = arena_text(world.arena, buf_bytes(&path.buf));
+        text = arena_text(here->arena, buf_bytes(&path.buf));
     }
     buf_done(&path.buf);
     return text;
 }
 
-static int world_open(struct err *err)
+static int world_open(struct world *here, struct err *err)
 {
     struct blob_settings settings = {.prefix = "test"};
+    bool                 warm = strcmp(here->name, "warm") == 0;
 
     TRY(crypto_setup(err));
-    world.arena = arena_new();
-    (void)snprintf(world.dir, sizeof(world.dir), "/tmp/prt-qa-XXXXXX");
-    if (mkdtemp(world.dir) == NULL) {
-        return err_errno(err, "making %s", world.dir);
+    here->arena = arena_new();
+    (void)snprintf(here->dir, sizeof(here->dir), "/tmp/prt-qa-XXXXXX");
+    if (mkdtemp(here->dir) == NULL) {
+        return err_errno(err, "making %s", here->dir);
     }
-    (void)atexit(world_close);
-    settings.url = arena_format(world.arena, "file://%s/blobs", world.dir);
-    TRY(blob_store_open(&world.blob, &settings, err));
-    TRY(config_load(&world.config, err));
-    world.config.qa_dir = arena_format(world.arena, "%s/qa", world.dir);
-    world.config.qa_base_rootfs = base_path(err);
-    world.config.qa_memory = 256 << 20;
-    world.config.qa_workspace = 128 << 20;
-    world.config.qa_time = 60000;
-    world.config.qa_repeats = 0; /* tests of it set it */
-    return examiner_open(&world.examiner, world.arena, &world.config, world.blob, err);
+    settings.url = arena_format(here->arena, "file://%s/blobs", here->dir);
+    TRY(blob_store_open(&here->blob, &settings, err));
+    TRY(config_load(&here->config, err));
+    here->config.sandbox = warm ? "runc" : here->name;
+    here->config.qa_warm = warm ? 2 : 0;
+    here->config.qa_dir = arena_format(here->arena, "%s/qa", here->dir);
+    here->config.qa_base_rootfs = base_path(here, err);
+    here->config.qa_memory = 256 << 20;
+    here->config.qa_workspace = 128 << 20;
+    here->config.qa_time = 60000;
+    here->config.qa_repeats = 0; /* tests of it set it */
+    return examiner_open(&here->examiner, here->arena, &here->config, here->blob, err);
+}
+
+static struct world *world_named(const char *name)
+{
+    struct world *here = worlds;
+
+    while (strcmp(here->name, name) != 0) {
+        here++;
+    }
+    if (!here->tried) {
+        here->tried = true;
+        if (here == worlds) {
+            (void)atexit(worlds_close);
+        }
+        (void)(world_open(here, &here->err) < 0);
+    }
+    return here;
 }
 
 struct world *world_get(void)
 {
-    static bool       tried;
-    static struct err err;
+    struct world *here = world_named("auto");
 
-    if (!tried) {
-        tried = true;
-        (void)(world_open(&err) < 0);
+    if (here->err.code == ERR_NONE) {
+        return here;
     }
-    if (err.code != ERR_NONE) {
-        if (geteuid() == 0) {
-            test_failed(__FILE__, __LINE__, "no sandbox: %s", err.story);
-        } else {
-            test_skip(err.story);
-        }
+    if (geteuid() == 0) {
+        test_failed(__FILE__, __LINE__, "no sandbox: %s", here->err.story);
+    } else {
+        test_skip(here->err.story);
+    }
+    return NULL;
+}
+
+struct world *world_in(const char *engine)
+{
+    struct world *here;
+
+    if (world_get() == NULL) {
         return NULL;
     }
-    return &world;
+    here = world_named(engine);
+    if (here->err.code != ERR_NONE) {
+        test_skip(here->err.story);
+        return NULL;
+    }
+    return here;
 }
 
 const struct snapshot *world_snapshot_bytes(struct world *here, struct bytes bytes)

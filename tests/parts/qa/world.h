@@ -8,6 +8,9 @@
 #include "workers/qa/examine.h"
 
 struct world {
+    const char        *name;  /* of the engine */
+    bool               tried; /* to open it */
+    struct err         err;   /* why there is none */
     struct arena      *arena;
     struct config      config;
     struct blob_store *blob;
@@ -17,6 +20,9 @@ struct world {
 
 /* NULL, and the test has failed, when there is none: as root there must be. */
 struct world *world_get(void);
+
+/* One in "warm", "podman" or "docker"; NULL, and the test is skipped, where that does not work. */
+struct world *world_in(const char *engine);
 
 /* A directory of the tree, packed and stored. */
 const struct snapshot *world_snapshot_of(struct world *world, const char *dir);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Any program that prints a JUnit XML report, one test file at a time. Imported by witness.py.
 
-The program runs beside the witness, which reads the report from a pipe; the code under test lives in the program's own
-children at the most. Each run has a sentinel file beside the test file, in which one test passes and one fails.
+The program runs beside the witness, which reads the report from a pipe. Each run has a sentinel file beside the test file,
+in which one test passes and one fails: they show that the program still tells one from the other. They do not show that a
+test file told the truth to the program: what code under test can do there is up to the program (for node: much, its test
+processes report on a standard output that they share with the code under test).
 """
 
 import fnmatch

@@ -10,6 +10,10 @@ one that has read /prt/in/order, which the worker empties before any code under 
 made with the order's nonce. Who kills this process, or writes into the pipe by another way, leaves no sealed report.
 
 The child tells what happens as it happens (see Ledger); each passed test needs evidence besides its outcome.
+
+What this cannot show: that code in the child, written against these very files, did not forge all of it. It shares an
+interpreter with what tells us; it would have to take over the closures of the plugin before the first test, keep the
+sentinels failing, and put everything back. And a value that equals everything passes an honest test honestly.
 """
 
 import sys
