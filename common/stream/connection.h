@@ -49,6 +49,15 @@ struct pusher {
     _Atomic int64_t asked_us; /* the last time */
 };
 
+enum { DISCARD_MOST = 64 };
+
+struct discard {
+    pthread_mutex_t lock;
+    natsMsg        *msgs[DISCARD_MOST];
+    int             count;
+    size_t          bytes;
+};
+
 struct stream {
     natsConnection        *nc;
     jsCtx                 *js;
@@ -56,6 +65,7 @@ struct stream {
     atomic_uint            reconnects;
     struct publisher       publisher;
     struct pusher          pusher;
+    struct discard         discard;
 
     natsInbox        *reply_inbox;
     natsSubscription *replies;
@@ -81,6 +91,10 @@ int stream_connected(struct stream *stream, struct err *err);
 /* Subscribes with a callback whose thread stream_close waits for. */
 int stream_subscribe(struct stream *stream, natsSubscription **ret_sub, const char *subject,
                      natsMsgHandler handler, struct err *err);
+
+/* Destroys it, some time soon. */
+void stream_discard(struct stream *stream, natsMsg *msg);
+void discard_done(struct stream *stream);
 
 int  pusher_open(struct stream *stream, struct err *err);
 void pusher_stop(struct stream *stream); /* before the connection is closed */

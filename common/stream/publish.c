@@ -184,7 +184,7 @@ static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *ms
 
         was.done(was.arg, seq, failed < 0 ? &err : NULL);
     }
-    natsMsg_Destroy(msg);
+    stream_discard(stream, msg);
     stream_breathe(&publisher->breath, sub);
 }
 
@@ -251,16 +251,10 @@ void publisher_done(struct stream *stream)
 
 /* ------------------------------------ publish ------------------------------------ */
 
-static void msg_destroy(natsMsg *msg)
-{
-    natsMsg_Destroy(msg);
-}
-DEFINE_CLEANUP(nats_msg, natsMsg *, msg_destroy)
-
 static natsStatus send_msg(struct stream *stream, const struct publication *what,
                            const char *answer)
 {
-    CLEANUP(nats_msg) natsMsg *msg = NULL;
+    natsMsg *msg = NULL;
     const struct {
         const char *name, *value;
     } headers[] = {
@@ -278,7 +272,13 @@ static natsStatus send_msg(struct stream *stream, const struct publication *what
             status = natsMsgHeader_Set(msg, headers[i].name, headers[i].value);
         }
     }
-    return status == NATS_OK ? natsConnection_PublishMsg(stream->nc, msg) : status;
+    if (status == NATS_OK) {
+        status = natsConnection_PublishMsg(stream->nc, msg);
+    }
+    if (msg != NULL) {
+        stream_discard(stream, msg);
+    }
+    return status;
 }
 
 /* With wait_us > 0 waits so long for a place in the window. */

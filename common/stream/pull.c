@@ -248,7 +248,7 @@ static struct stream_msg *msg_new(struct pull *pull, natsMsg *taken)
 void msg_free(struct stream_msg *msg)
 {
     if (msg != NULL) {
-        natsMsg_Destroy(msg->msg);
+        stream_discard(msg->stream, msg->msg);
         mem_free(msg);
     }
 }
@@ -270,7 +270,13 @@ static int take_one(struct pull *pull, struct taking *taking, struct err *err)
     natsStatus         status;
 
     /* Rounded up: the library counts in milliseconds, and 0 does not wait at all. */
-    status = natsSubscription_NextMsg(&raw, pull->sub, left_us > 0 ? (left_us + 999) / 1000 : 0);
+    status = natsSubscription_NextMsg(
+        &raw, pull->sub, left_us > 0 && taking->count == 0 ? (left_us + 999) / 1000 : 0);
+    if (status == NATS_TIMEOUT && taking->count > 0 && left_us > 0) {
+        /* Woken by each message of a batch that is coming in, this thread would switch for each. */
+        clock_sleep_us(left_us < taking->fill_us / 2 ? left_us : taking->fill_us / 2);
+        return 0;
+    }
     if (status == NATS_TIMEOUT) {
         return 1;
     }

@@ -294,6 +294,7 @@ int stream_open(struct stream **ret_stream, const struct stream_settings *settin
     stream->settings.name = NULL;
     atomic_init(&stream->reconnects, 0);
     (void)pthread_mutex_init(&stream->publisher.lock, NULL);
+    (void)pthread_mutex_init(&stream->discard.lock, NULL);
     (void)pthread_mutex_init(&stream->pusher.lock, NULL);
     (void)pthread_cond_init(&stream->pusher.wakes, NULL);
     TRY(connect_to(stream, settings, err));
@@ -324,6 +325,7 @@ void stream_close(struct stream *stream)
     }
     (void)pthread_mutex_unlock(&stream->lock);
     publisher_done(stream);
+    discard_done(stream);
     natsSubscription_Destroy(stream->replies);
     natsInbox_Destroy(stream->reply_inbox);
     jsCtx_Destroy(stream->js);
@@ -379,7 +381,7 @@ static void when_replied(natsConnection *nc, natsSubscription *sub, natsMsg *msg
 
     (void)nc;
     stream->came(stream->came_arg, natsMsg_GetSubject(msg), body);
-    natsMsg_Destroy(msg);
+    stream_discard(stream, msg);
     stream_breathe(&stream->breath, sub);
 }
 
