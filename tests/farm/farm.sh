@@ -144,6 +144,9 @@ expect_all_true() {
     expect "$(prt --json status | jq '.streams[] | select(.stream == "PRT_DEAD") | .messages')" = 0
 }
 
+# Sets the caller's pid. A PostgreSQL that was killed may end by itself as it starts again, while the
+# processes of the one before still go: then the next one is taken.
+kill_it() { pid=$(pid_of "$1") && kill -9 "$pid" 2>/dev/null; }
 # kill -9 of one process while the sessions are on their way, several times.
 killed_in_the_middle() {
     local name=$1 round pid
@@ -152,13 +155,11 @@ killed_in_the_middle() {
     submit_all &
     sender=$!
     for round in 1 2 3; do
-        pid=$(pid_of "$name")
-        kill -9 "$pid"
+        wait_until kill_it "$name"
         wait_until alive_again "$name" "$pid"
     done
     wait "$sender"
-    pid=$(pid_of "$name")
-    kill -9 "$pid"
+    wait_until kill_it "$name"
     wait_until alive_again "$name" "$pid"
     expect_all_true
 }
