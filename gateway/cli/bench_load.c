@@ -11,8 +11,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "gateway/cli/bench.h"
+#include "gateway/cli/call.h"
 
 enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, TURN_US = 1000, DRAIN_US = 10 * 1000000 };
+enum { OPENED_US = 300 * 1000000, OPENED_LOOK_MS = 100 };
 
 /*
  * idle -> sending -> reading -> idle; a lost connection goes back to idle and sends its chunk again.
@@ -363,6 +365,24 @@ static int open_traces(struct load *load, struct err *err)
     return 0;
 }
 
+/* An opening is answered before it is worked off. With very many behind it the first chunks would wait
+ * for all of them, and be measured for that. */
+static int wait_opened(struct cli *cli, const struct load *load, struct err *err)
+{
+    const char *path =
+        arena_format(cli->arena, "/v1/traces/%s", load->traces[load->plan->traces - 1].trace);
+    int64_t     end = clock_mono_us() + OPENED_US;
+
+    while (cli_call(cli, &(struct call){.method = "GET", .path = path}, NULL, NULL, NULL, err) < 0) {
+        if (err->code != ERR_TRACE_UNKNOWN || clock_mono_us() > end) {
+            return err_add(err, "waiting for the last opened trace");
+        }
+        err_clear(err);
+        clock_sleep_ms(OPENED_LOOK_MS);
+    }
+    return 0;
+}
+
 static bool all_hold_enough(const struct load *load)
 {
     for (int i = 0; i < load->plan->traces && load->plan->warm_events > 0; i++) {
@@ -421,7 +441,10 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
     for (int i = 0; i < plan->connections && done == 0; i++) {
         done = link_up(&load, &load.links[i], err);
     }
-    done = done < 0 || open_traces(&load, err) < 0 || warm_up(&load, err) < 0 ? -1 : 0;
+    if (done == 0 && (open_traces(&load, err) < 0 || wait_opened(cli, &load, err) < 0 ||
+                      warm_up(&load, err) < 0)) {
+        done = -1;
+    }
     began = clock_mono_us();
     load.counting = true;
     counting(arg, true);
