@@ -105,3 +105,17 @@ TEST(verdict, names_limits_before_it_looks_at_reports)
            "interrupted");
     expect(verdict_of(arena, (struct evidence){.exit_status = 4}), "failed", "collection_failed");
 }
+
+TEST(verdict, names_what_the_witness_found_foul)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct test_report          *good = report_of(arena, true, TESTS({"a", TEST_PASSED}));
+    static const char *const     words[] = {"protocol",  "evidence", "sentinel",
+                                            "machinery", "ended",    "exit_status"};
+
+    for (int i = 0; i < (int)COUNT_OF(words); i++) {
+        expect(
+            verdict_of(arena, (struct evidence){.exit_status = WITNESS_FOUL + i, .report = good}),
+            "tampered", words[i]);
+    }
+}
