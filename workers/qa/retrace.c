@@ -212,7 +212,8 @@ int retrace_compare(struct retrace *retrace, const struct workspace *final, stru
     }
     TRY(tree_open(&here, arena_format(arena, "%s/%s", retrace->tree.dir, retrace->tree.root), err));
     TRY(tree_open(&there, arena_format(arena, "%s/%s", final->dir, final->root), err));
-    TRY(tree_compare(arena, &here, &there, &difference, &path, err));
+    TRY(tree_compare(arena, &here, &there, (struct tick){heart_beat, retrace->heart}, &difference,
+                     &path, err));
     retrace->final_tree = difference == TREE_SAME ? "same" : "differs";
     if (difference != TREE_SAME) {
         retrace->whole = false;

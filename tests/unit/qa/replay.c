@@ -247,7 +247,8 @@ static enum tree_difference difference(struct bench *here, struct bench *there,
     enum tree_difference found = TREE_SAME;
     struct err           err = {0};
 
-    CHECK_WORKS(tree_compare(here->arena, &here->tree, &there->tree, &found, ret_path, &err));
+    CHECK_WORKS(tree_compare(here->arena, &here->tree, &there->tree, (struct tick){0}, &found,
+                             ret_path, &err));
     return found;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "workers/qa/sandbox/process.h"
 
 struct tree {
     int root;
@@ -53,10 +54,10 @@ enum tree_difference { TREE_SAME, TREE_ONLY_HERE, TREE_ONLY_THERE, TREE_DIFFERS 
 
 /* The first file, in order of names, in which two trees differ: bytes of files, targets of symbolic
  * links. Permissions, empty directories and what tools leave behind (tree_is_cache) are not looked
- * at. *ret_path is in the arena. */
+ * at. *ret_path is in the arena. The tick is called again and again; its failure ends it. */
 WARN_UNUSED int tree_compare(struct arena *arena, const struct tree *here, const struct tree *there,
-                             enum tree_difference *ret_difference, const char **ret_path,
-                             struct err *err);
+                             struct tick tick, enum tree_difference *ret_difference,
+                             const char **ret_path, struct err *err);
 
 /* __pycache__, .pytest_cache, .DS_Store, ...: made by running, not by a developer. */
 bool tree_is_cache(const char *name);

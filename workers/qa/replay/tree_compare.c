@@ -43,6 +43,7 @@ struct comparison {
     enum tree_difference difference;
     const char          *path; /* of the first difference */
     uint8_t             *pieces[2];
+    struct tick          tick;
 };
 
 static int open_at(const struct tree *tree, const char *path, uint64_t flags)
@@ -135,6 +136,11 @@ static int links_same(struct comparison *comparison, const char *path, bool *ret
     return 0;
 }
 
+static int beat(struct comparison *comparison, struct err *err)
+{
+    return comparison->tick.run == NULL ? 0 : comparison->tick.run(comparison->tick.self, err);
+}
+
 static int files_same(struct comparison *comparison, const char *path, bool *ret_same,
                       struct err *err)
 {
@@ -148,6 +154,7 @@ static int files_same(struct comparison *comparison, const char *path, bool *ret
     }
     *ret_same = true;
     while (*ret_same && got == PIECE_BYTES) {
+        TRY(beat(comparison, err));
         TRY(fd_read_all(here, comparison->pieces[0], PIECE_BYTES, &got, err));
         TRY(fd_read_all(there, comparison->pieces[1], PIECE_BYTES, &other, err));
         *ret_same = got == other && memcmp(comparison->pieces[0], comparison->pieces[1], got) == 0;
@@ -232,9 +239,10 @@ static int dirs_compare(struct comparison *comparison, const char *path, int dep
 }
 
 int tree_compare(struct arena *arena, const struct tree *here, const struct tree *there,
-                 enum tree_difference *ret_difference, const char **ret_path, struct err *err)
+                 struct tick tick, enum tree_difference *ret_difference, const char **ret_path,
+                 struct err *err)
 {
-    struct comparison comparison = {.arena = arena, .here = here, .there = there};
+    struct comparison comparison = {.arena = arena, .here = here, .there = there, .tick = tick};
 
     comparison.pieces[0] = arena_get(arena, PIECE_BYTES);
     comparison.pieces[1] = arena_get(arena, PIECE_BYTES);
