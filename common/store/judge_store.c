@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "store/result.h"
+
 enum {
     SUBJECT,
     FIND_JOB,
-    LOCK_TRACE,
     ADD_RESULT,
     FIND_CALL,
     ADD_CALL,
@@ -24,11 +25,6 @@ static const struct statement statements[STATEMENTS] = {
 
     [FIND_JOB] = {"judge_find_job",
         "SELECT version, model, overall FROM judge_results WHERE trace_no = $1 AND job_id = $2", 2},
-
-    /* Two workers may hold two jobs of a trace, or the same one when a lease ran out. Without the
-     * lock both would add the same version. */
-    [LOCK_TRACE] = {"judge_lock_trace", "SELECT status FROM traces WHERE trace_no = $1 FOR UPDATE",
-                    1},
 
     [ADD_RESULT] = {"judge_add_result",
         "WITH added AS (INSERT INTO judge_results (trace_no, version, job_id, created_us, model,"
@@ -113,34 +109,9 @@ int judge_store_find(struct store *store, struct arena *arena, int64_t trace_no,
     return 0;
 }
 
-static void args_overall(struct args *args, const struct judge_row *row)
+static struct args add_args(struct arena *arena, int64_t trace_no, const struct judge_row *row)
 {
-    if (row->scored) {
-        args_real(args, row->overall);
-    } else {
-        args_null(args);
-    }
-}
-
-static int lock_trace(struct store *store, struct arena *arena, int64_t trace_no, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
-
-    args_whole(&args, trace_no);
-    TRY(store_run(store, &statements[LOCK_TRACE], &args, &rows, err));
-    if (rows_count(rows) == 0 || strcmp(rows_text(rows, 0, 0), "erased") == 0) {
-        return err_set(err, ERR_TRACE_ERASED, "the trace was erased while it was judged");
-    }
-    return 0;
-}
-
-/* *ret_version 0: the job has its row already. */
-static int add_result(struct store *store, struct arena *arena, int64_t trace_no,
-                      const struct judge_row *row, int64_t *ret_version, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
+    struct args args = args_start(arena);
 
     args_whole(&args, trace_no);
     args_text(&args, row->job_id);
@@ -150,26 +121,29 @@ static int add_result(struct store *store, struct arena *arena, int64_t trace_no
     args_text(&args, row->rubric_version);
     args_text(&args, row->prompt_version);
     args_bin(&args, row->document_sha256);
-    args_overall(&args, row);
+    if (row->scored) {
+        args_real(&args, row->overall);
+    } else {
+        args_null(&args);
+    }
     args_bytes_text(&args, row->result);
-    TRY(store_run(store, &statements[ADD_RESULT], &args, &rows, err));
-    *ret_version = rows_count(rows) == 0 ? 0 : rows_whole(rows, 0, 0);
-    return 0;
+    return args;
 }
 
 int judge_store_put(struct store *store, struct arena *arena, int64_t trace_no,
                     const struct judge_row *row, struct judge_done *ret_done, struct err *err)
 {
-    CLEANUP(store_rollback) struct store *open = store;
-    struct judge_done                     done = {true, 0, row->model, row->scored, row->overall};
+    struct args         args = add_args(arena, trace_no, row);
+    const struct result result = {.trace_no = trace_no,
+                                  .add = &statements[ADD_RESULT],
+                                  .args = &args,
+                                  .meanwhile = "it was judged"};
+    struct judge_done   done = {true, 0, row->model, row->scored, row->overall};
 
-    TRY(store_begin(open, err));
-    TRY(lock_trace(store, arena, trace_no, err));
-    TRY(add_result(store, arena, trace_no, row, &done.version, err));
+    TRY(result_add(store, arena, &result, &done.version, err));
     if (done.version == 0) {
-        TRY(judge_store_find(store, arena, trace_no, row->job_id, &done, err));
+        return judge_store_find(store, arena, trace_no, row->job_id, ret_done, err);
     }
-    TRY(store_commit(store, err));
     *ret_done = done;
     return 0;
 }

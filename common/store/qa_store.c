@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum { TRACE, FIND_JOB, LOCK_TRACE, ADD_RESULT, SET_NEWEST, STATEMENTS };
+#include "store/result.h"
+
+enum { TRACE, FIND_JOB, ADD_RESULT, STATEMENTS };
 
 const struct statement qa_statements[] = {
     [TRACE] = {"qa_trace",
@@ -14,18 +16,14 @@ const struct statement qa_statements[] = {
         "SELECT version, status, tests_passed FROM qa_results WHERE trace_no = $1 AND job_id = $2",
         2},
 
-    /* Two workers may hold the same job when a lease ran out. Without the lock both would look for
-     * its row, find none, and add one each. */
-    [LOCK_TRACE] = {"qa_lock_trace", "SELECT status FROM traces WHERE trace_no = $1 FOR UPDATE", 1},
-
     [ADD_RESULT] = {"qa_add_result",
-        "INSERT INTO qa_results (trace_no, version, job_id, created_us, status, tests_passed,"
-        " validation)"
-        " SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6"
-        " FROM qa_results WHERE trace_no = $1 RETURNING version", 6},
-
-    [SET_NEWEST] = {"qa_set_newest",
-        "UPDATE traces SET qa_status = $2, tests_passed = $3 WHERE trace_no = $1", 3},
+        "WITH added AS (INSERT INTO qa_results (trace_no, version, job_id, created_us, status,"
+        "  tests_passed, validation)"
+        "  SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6"
+        "  FROM qa_results WHERE trace_no = $1"
+        "  HAVING count(*) FILTER (WHERE job_id = $2) = 0 RETURNING version)"
+        " UPDATE traces SET qa_status = $4, tests_passed = $5 FROM added WHERE trace_no = $1"
+        " RETURNING added.version", 6},
 };
 const size_t qa_statement_count = STATEMENTS;
 
@@ -80,75 +78,39 @@ int qa_store_find(struct store *store, struct arena *arena, int64_t trace_no, co
     return 0;
 }
 
-static void args_passed(struct args *args, const struct qa_row *row)
+static struct args add_args(struct arena *arena, int64_t trace_no, const struct qa_row *row)
 {
-    if (row->said) {
-        args_flag(args, row->tests_passed);
-    } else {
-        args_null(args);
-    }
-}
-
-static int lock_trace(struct store *store, struct arena *arena, int64_t trace_no, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
-
-    args_whole(&args, trace_no);
-    TRY(store_run(store, &qa_statements[LOCK_TRACE], &args, &rows, err));
-    if (rows_count(rows) == 0 || strcmp(rows_text(rows, 0, 0), "erased") == 0) {
-        return err_set(err, ERR_TRACE_ERASED, "the trace was erased while its tests ran");
-    }
-    return 0;
-}
-
-static int add_result(struct store *store, struct arena *arena, int64_t trace_no,
-                      const struct qa_row *row, int64_t *ret_version, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
+    struct args args = args_start(arena);
 
     args_whole(&args, trace_no);
     args_text(&args, row->job_id);
     args_whole(&args, row->created_us);
     args_text(&args, row->status);
-    args_passed(&args, row);
+    if (row->said) {
+        args_flag(&args, row->tests_passed);
+    } else {
+        args_null(&args);
+    }
     args_bytes_text(&args, row->validation);
-    TRY(store_run(store, &qa_statements[ADD_RESULT], &args, &rows, err));
-    *ret_version = rows_whole(rows, 0, 0);
-    return 0;
-}
-
-static int set_newest(struct store *store, struct arena *arena, int64_t trace_no,
-                      const struct qa_row *row, struct err *err)
-{
-    struct args args = args_start(arena);
-
-    args_whole(&args, trace_no);
-    args_text(&args, row->status);
-    args_passed(&args, row);
-    return store_run(store, &qa_statements[SET_NEWEST], &args, NULL, err);
+    return args;
 }
 
 int qa_store_put(struct store *store, struct arena *arena, int64_t trace_no,
                  const struct qa_row *row, struct qa_done *ret_done, struct err *err)
 {
-    CLEANUP(store_rollback) struct store *open = store;
-    struct qa_done                        done;
+    struct args         args = add_args(arena, trace_no, row);
+    const struct result result = {.trace_no = trace_no,
+                                  .add = &qa_statements[ADD_RESULT],
+                                  .args = &args,
+                                  .meanwhile = "its tests ran",
+                                  .artifacts = row->artifacts,
+                                  .artifact_count = row->artifact_count};
+    struct qa_done      done = {true, 0, row->status, row->said, row->tests_passed};
 
-    TRY(store_begin(store, err));
-    TRY(lock_trace(store, arena, trace_no, err));
-    TRY(qa_store_find(store, arena, trace_no, row->job_id, &done, err));
-    if (!done.there) {
-        done = (struct qa_done){true, 0, row->status, row->said, row->tests_passed};
-        TRY(add_result(store, arena, trace_no, row, &done.version, err));
-        TRY(set_newest(store, arena, trace_no, row, err));
-        if (row->artifact_count > 0) {
-            TRY(artifacts_save(store, arena, row->artifacts, row->artifact_count, err));
-        }
+    TRY(result_add(store, arena, &result, &done.version, err));
+    if (done.version == 0) {
+        return qa_store_find(store, arena, trace_no, row->job_id, ret_done, err);
     }
-    TRY(store_commit(store, err));
-    (void)TAKE(open);
     *ret_done = done;
     return 0;
 }
