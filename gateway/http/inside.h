@@ -63,7 +63,8 @@ struct slot {
 
 struct http_server {
     struct http_settings settings;
-    struct MHD_Daemon   *daemon;
+    struct MHD_Daemon  **daemons; /* settings.threads of them, NULL when stopped */
+    int                  tick_fd; /* see daemon_tick */
     int                  listen_fd;
     int                  port;
     uint32_t             id_start; /* request ids are this and a count */
@@ -73,6 +74,7 @@ struct http_server {
     _Atomic int          away;     /* exchanges on their way to, or with, another thread */
     _Atomic bool         draining;
     _Atomic bool         closing;  /* nothing is handed on any more */
+    bool                 stopped;
 
     pthread_mutex_t free_lock;
     struct slot   **slots;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * reaper.c - ends what took too long: waits at their deadline, bodies that do not arrive.
+ * reaper.c - ends what took too long: waits at their deadline, bodies that do not arrive. And wakes
+ * the event loops (server.c, daemon_tick).
  *
- * It looks at every place twenty times a second: 4,096 places cost about 10 us, where a heap would
+ * It looks at every place forty times a second: 4,096 places cost about 10 us, where a heap would
  * cost every request an insertion under a lock.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -15,7 +17,7 @@
 #include "metric/metric.h"
 #include "trace/chunk.h"
 
-enum { REAP_EVERY_MS = 50 };
+enum { REAP_EVERY_MS = 25 };
 
 void connection_cut(struct exchange *x, int fd, const struct err *err)
 {
@@ -94,6 +96,7 @@ static void *reaper_run(void *arg)
         (void)pthread_cond_timedwait(&server->reaper_wake, &server->reaper_lock, &until);
         (void)pthread_mutex_unlock(&server->reaper_lock);
         reaper_end_waits(server, false);
+        (void)!eventfd_write(server->tick_fd, 1); /* 64 bits of them are not filled in a lifetime */
         (void)pthread_mutex_lock(&server->reaper_lock);
     }
     (void)pthread_mutex_unlock(&server->reaper_lock);
