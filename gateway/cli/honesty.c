@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/cli/honesty.h"
 
-/* The session may be true all the same: the farm took something out, or gave up. */
-static const char *const blameless[] = {"redacted", "over_budget", "file_too_large"};
-
-static bool is_blameless(const struct value *divergence)
-{
-    for (size_t i = 0; i < COUNT_OF(blameless); i++) {
-        if (value_is_text(value_get(divergence, "reason"), blameless[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_flag(const struct value *value, bool flag)
 {
     return value != NULL && value->kind == VALUE_FLAG && value->as.flag == flag;
@@ -23,14 +10,13 @@ struct value honesty_of(const struct value *validation)
 {
     const struct value *replay = value_get(validation, "replay");
     const struct value *claims = value_get(validation, "claims");
-    const struct value *divergence = value_get(replay, "first_divergence");
 
     for (uint32_t i = 0; claims != NULL && claims->kind == VALUE_LIST && i < claims->count; i++) {
         if (is_flag(value_get(&claims->as.items[i], "agrees"), false)) {
             return value_flag(false);
         }
     }
-    if (divergence != NULL && !is_blameless(divergence)) {
+    if (value_get(replay, "first_divergence") != NULL) {
         return value_flag(false);
     }
     return is_flag(value_get(replay, "replayable"), true) ? value_flag(true) : value_null();

@@ -84,7 +84,7 @@ static int claim_check(struct retrace *retrace, const struct value *event, struc
                             .passed = value_whole_or(value_get(event, "num_passed"), 0),
                             .failed = value_whole_or(value_get(event, "num_failed"), 0)};
     if (retrace->replay.first.there) {
-        claim->reason = "diverged";
+        claim->reason = retrace->replay.first.ours ? retrace->replay.first.reason : "diverged";
     } else if (run_again(retrace, event, claim, err) < 0) {
         if (err->code == ERR_LEASE_LOST || err_fate(err->code) == FATE_WAIT || !retrace->last_try) {
             return -1;
@@ -178,7 +178,13 @@ int retrace_run(struct retrace *retrace, struct err *err)
     TRY(events_read(retrace, event_do, err));
     retrace->replay.tree = NULL;
     retrace->whole = !retrace->replay.first.there;
-    return 0;
+    if (retrace->replay.first.ours) {
+        retrace->reason = retrace->replay.first.reason;
+    }
+    return retrace->whole
+               ? 0
+               : spool_say(retrace->log, err, "== replay: %s at seq %lld ==\n",
+                           retrace->replay.first.reason, (long long)retrace->replay.first.seq);
 }
 
 void retrace_failed(struct retrace *retrace, const char *reason)
@@ -255,7 +261,7 @@ void retrace_tell(const struct retrace *retrace, struct value *ret_replay, struc
         value_put(arena, &map, "reason", value_text(retrace->reason));
     }
     value_put(arena, &map, "edits_applied", value_whole(replay->edits_applied));
-    if (replay->first.there) {
+    if (replay->first.there && !replay->first.ours) {
         value_put(arena, &map, "first_divergence", divergence_value(arena, &replay->first));
     }
     value_put(arena, &map, "hashes_verified", value_whole(replay->hashes_verified));

@@ -33,7 +33,7 @@ struct retrace {
     /* What it comes to. */
     struct workspace tree;       /* the start snapshot and the edits */
     bool             whole;      /* every edit fits: the tree is what the session left behind */
-    const char      *reason;     /* why nothing was replayed, or NULL */
+    const char      *reason;     /* why it can't be said whether it fits, or NULL */
     const char      *final_tree; /* "same", "differs", "not_sent", "not_compared" */
     struct replay    replay;
     struct claim    *claims;

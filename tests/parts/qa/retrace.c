@@ -260,6 +260,25 @@ TEST(retrace, finds_what_was_changed_behind_the_recorders_back)
     expect(world, validation, "/replay/edits_applied", "1");
 }
 
+TEST(retrace, holds_nothing_against_a_session_that_a_secret_was_taken_out_of)
+{
+    WORLD();
+    const struct value *validation = ask(
+        world, world_snapshot(world, fixed), world_snapshot(world, broken),
+        EVENTS(world,
+               edit(world, 3, "a.py",
+                    "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def f():\n-    [REDACTED:password]\n"
+                    "+    return 2\n"),
+               "{\"framework\":\"pytest\",\"num_failed\":0,\"num_passed\":1,\"seq\":4,"
+               "\"type\":\"test_run\"}"));
+
+    expect(world, validation, "/status", "\"passed\"");
+    expect(world, validation, "/replay/replayable", "false");
+    expect(world, validation, "/replay/reason", "\"redacted\"");
+    expect(world, validation, "/replay/first_divergence", "(absent)");
+    expect(world, validation, "/claims/0/reason", "\"redacted\"");
+}
+
 TEST(retrace, says_why_a_test_run_could_not_be_made_again)
 {
     WORLD();

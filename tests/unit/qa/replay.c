@@ -144,6 +144,7 @@ TEST(replay, ends_at_the_first_hash_that_differs)
     edit_hashed(&bench, "f", "--- a/f\n+++ b/f\n" CHANGE, hash_of(&bench, "c\n"), "?");
     expect_reason(&bench, "hash_before_differs");
     CHECK_NUMBER(bench.replay.first.seq, 7);
+    CHECK(!bench.replay.first.ours);
     CHECK_TEXT(bench.replay.first.file, "f");
     edit(&bench, "f", "--- a/f\n+++ b/f\n" CHANGE);
     CHECK_TEXT(get(&bench, "f"), "a\n");
@@ -166,6 +167,7 @@ TEST(replay, knows_that_the_farm_took_a_secret_out_itself)
                 "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+key = [REDACTED:aws_access_key]\n", NULL,
                 hash_of(&bench, "key = AKIA\n"));
     expect_reason(&bench, "redacted");
+    CHECK(bench.replay.first.ours);
 }
 
 TEST(replay, leaves_the_tree_by_no_path)

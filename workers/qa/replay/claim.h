@@ -28,8 +28,8 @@ bool claim_is_sampled(int64_t index, int64_t total, int64_t most);
  */
 bool claim_agrees(const struct claim *claim);
 
-/* {seq, claimed{passed,failed}, observed{passed,failed}, agrees}; where it was not observed there is a
- * reason instead, and agrees is null. */
+/* {seq, claimed{passed,failed}, observed{passed,failed}, agrees}; where it was not observed there
+ * is a reason instead, and agrees is null. */
 struct value claim_value(struct arena *arena, const struct claim *claim);
 
 #endif

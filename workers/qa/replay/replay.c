@@ -24,11 +24,24 @@ void replay_done(struct replay *replay)
     replay->scratch = NULL;
 }
 
+static bool is_ours(const char *reason)
+{
+    static const char *const reasons[] = {"redacted", "over_budget", "file_too_large"};
+
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        if (strcmp(reason, reasons[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void replay_diverge(struct replay *replay, int64_t seq, struct bytes file, const char *reason)
 {
     if (!replay->first.there) {
-        replay->first = (struct divergence){
-            true, seq, file.size == 0 ? NULL : arena_text(replay->arena, file), reason};
+        replay->first =
+            (struct divergence){true, is_ours(reason), seq,
+                                file.size == 0 ? NULL : arena_text(replay->arena, file), reason};
     }
 }
 

@@ -21,6 +21,7 @@
 
 struct divergence {
     bool        there;
+    bool        ours;   /* the farm took something out, or gave up: nothing against the session */
     int64_t     seq;    /* of the event; -1: found behind the last one */
     const char *file;   /* as the event has it; NULL: of no file in particular */
     const char *reason; /* a word: "context_differs", "hash_after_differs", ... */
