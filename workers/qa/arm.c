@@ -78,8 +78,9 @@ static int log_end(struct spool *log, const struct sandbox_end *end, struct err 
         TRY(spool_say(log, err, "\n(%lld more bytes of output were dropped)",
                       (long long)end->log_dropped));
     }
-    return spool_say(log, err, "\n== %s: exit status %d, %lld ms ==\n", outcome_words(end),
-                     end->exit_status, (long long)end->took_ms);
+    return spool_say(log, err, "\n== %s: exit status %d, %lld ms%s ==\n", outcome_words(end),
+                     end->exit_status, (long long)end->took_ms,
+                     end->warm ? ", in a container made ahead" : "");
 }
 
 /* The evidence of a run, judged. A report that cannot be read is evidence too. */

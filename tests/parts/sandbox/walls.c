@@ -407,6 +407,38 @@ TEST(warm, is_never_used_twice_and_starts_with_nothing_of_the_one_before)
     CHECK(strcmp(first.result, second.result) != 0);
 }
 
+/* What runc and the kernel keep of a container, by its name. */
+static const char *remains(struct world *world, const char *id)
+{
+    const char *const argv[] = {
+        "sh", "-c",
+        arena_format(world->arena,
+                     "ls -d %s/runc/%s /sys/fs/cgroup/pr-telemetry/%s"
+                     " /sys/fs/cgroup/*/pr-telemetry/%s 2>/dev/null || true",
+                     world->settings.dir, id, id, id),
+        NULL};
+    struct bytes out;
+    struct err   err = {0};
+
+    CHECK_WORKS(process_ask(world->arena, argv, 4096, 30000, &out, &err));
+    return arena_text(world->arena, out);
+}
+
+TEST(runc, leaves_neither_state_nor_groups_behind_even_of_processes_that_outlive_the_first)
+{
+    const char   *why;
+    struct world *world = world_of("runc", &why);
+    struct ran    ran;
+
+    if (world == NULL) {
+        SKIP(why);
+    }
+    ran = world_run(world, NULL, "(setsid tail -f /dev/null &) ; exit 3");
+    told(&ran);
+    CHECK_NUMBER(ran.end.exit_status, 3);
+    CHECK_TEXT(remains(world, ran.id), "");
+}
+
 TEST(sandbox, finds_an_engine_by_itself_where_this_machine_can_hold_every_limit)
 {
     const char   *why;

@@ -159,6 +159,7 @@ struct ran world_run(struct world *world, const char *workspace, const char *scr
             inputs_put(world, job, script, &run);
             CHECK_WORKS(sandbox_warm_wait(world->sandbox, 1, WARM_WAIT_MS, &err));
         }
+        ran.id = run.id;
         ran.worked = sandbox_run(world->sandbox, &run, &ran.end, &ran.err);
         CHECK(ran.worked < 0 || ran.end.warm == (world->settings.warm > 0));
     }

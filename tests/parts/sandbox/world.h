@@ -46,6 +46,7 @@ struct world *world_of(const char *engine, const char **ret_why);
 struct ran {
     int                worked; /* of sandbox_run */
     struct sandbox_end end;
+    const char        *id;           /* of the container */
     const char        *result, *log; /* what fitted in 256 KiB */
     struct err         err;
 };

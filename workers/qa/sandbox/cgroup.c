@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "workers/qa/sandbox/job.h"
 
 enum { CPU_PERIOD_US = 100000 }; /* as runc_config.c asks for */
 
@@ -173,4 +174,30 @@ int cgroup_judge(const struct cgroups *cgroups, const char *id, const struct san
                    cgroups->v2 ? "memory.events" : "memory.oom_control", &events, err));
     *ret_oom = keyed(events, "oom_kill") > 0;
     return 0;
+}
+
+static bool group_gone(const char *path)
+{
+    return rmdir(path) == 0 || errno == ENOENT || errno == ENOTDIR;
+}
+
+bool cgroup_remove(const struct cgroups *cgroups, const char *id)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *below = cgroup_path(arena, id);
+    const char                 **names;
+    size_t                       count;
+    bool                         gone = true;
+    struct err                   ignored = {0};
+
+    if (cgroups->v2) {
+        return group_gone(arena_format(arena, "%s%s", cgroups->root, below));
+    }
+    if (dir_list(arena, cgroups->root, &names, &count, &ignored) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        gone = group_gone(arena_format(arena, "%s/%s%s", cgroups->root, names[i], below)) && gone;
+    }
+    return gone;
 }

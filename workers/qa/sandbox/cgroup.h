@@ -31,4 +31,8 @@ const char *cgroup_path(struct arena *arena, const char *id);
 WARN_UNUSED int cgroup_judge(const struct cgroups *cgroups, const char *id,
                              const struct sandbox_limits *limits, bool *ret_oom, struct err *err);
 
+/* Removes a job's group from every hierarchy; false where one could not be: something still runs
+ * in it. */
+bool cgroup_remove(const struct cgroups *cgroups, const char *id);
+
 #endif

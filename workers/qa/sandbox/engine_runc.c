@@ -177,6 +177,17 @@ int runc_delete(const struct runc *runc, const char *id, struct err *err)
     return process_ask(arena, argv, 4096, RUNC_COMMAND_MS, &out, err);
 }
 
+int runc_forget(const struct runc *runc, const char *id, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+
+    /* A group that cannot be removed holds somebody yet: runc kills and waits. */
+    if (!cgroup_remove(&runc->cgroups, id)) {
+        return runc_delete(runc, id, err);
+    }
+    return dir_remove(arena_format(arena, "%s/%s", runc->state, id), err);
+}
+
 static int runc_remove(void *self, const char *id, struct err *err)
 {
     return runc_delete(self, id, err);
@@ -232,7 +243,7 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
     if (ran == 0) {
         ran = cgroup_judge(&runc->cgroups, job->id, job->limits, ret_oom, err);
     }
-    if (runc_delete(runc, job->id, &second) < 0 && ran == 0) {
+    if (runc_forget(runc, job->id, &second) < 0 && ran == 0) {
         *err = second;
         return err_add(err, "removing the sandbox");
     }

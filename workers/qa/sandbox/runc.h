@@ -39,6 +39,10 @@ void runc_argv(const struct runc *runc, const struct place *place, const char *i
 /* With its first process the whole pid namespace dies. */
 void runc_kill(const struct runc *runc, const char *id);
 
+/* Whatever state it is in. */
 WARN_UNUSED int runc_delete(const struct runc *runc, const char *id, struct err *err);
+
+/* The same for one that has ended, without starting runc for it. */
+WARN_UNUSED int runc_forget(const struct runc *runc, const char *id, struct err *err);
 
 #endif

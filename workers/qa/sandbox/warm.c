@@ -170,7 +170,9 @@ static void slot_clear(struct slot *slot)
     }
     fd_close(slot->order_fd);
     fd_close(slot->mounts_fd);
-    (void)!runc_delete(slot->pool->runc, slot->id, &ignored); /* none by that name: fine */
+    /* None by that name: fine. */
+    (void)!(slot->running == NULL ? runc_forget : runc_delete)(slot->pool->runc, slot->id,
+                                                               &ignored);
     if (slot->running != NULL) {
         slot->process.out = slot->process.err_out = (struct sink){0};
         slot->process.wall_ms = RUNC_COMMAND_MS;
