@@ -11,8 +11,6 @@
 #include "pack/pack.h"
 #include "value/json.h"
 
-enum { WARM_WAIT_MS = 120000 };
-
 /* The first is for all tests but those that name an engine; "warm" is runc with containers ready.
  */
 static struct world worlds[] = {
@@ -195,10 +193,6 @@ const struct value *world_examine(struct world *here, const struct snapshot *aft
     struct heart    heart = {0};
     struct err      err = {0};
 
-    /* Where it keeps containers ready the arms are to be run in containers made ahead, as many as there are.
-     */
-    CHECK_WORKS(sandbox_warm_wait(here->examiner.sandbox, (size_t)here->config.qa_warm,
-                                  WARM_WAIT_MS, &err));
     if (examine(&here->examiner, here->arena, &question, &heart, finding, &err) < 0) {
         test_failed(__FILE__, __LINE__, "examining failed: %s: %s", err_name(err.code), err.story);
         return NULL;

@@ -177,7 +177,7 @@ static int probe_run(struct sandbox *sandbox, struct err *err)
     struct probe_wants           wants = {.limits = &limits,
                                           .cgroup_inside = sandbox->engine->shows_cgroup,
                                           .counts_files = sandbox->engine->counts_files,
-                                          .seccomp_inside = strcmp(sandbox_runtime(sandbox), "runsc") != 0,
+                                          .seccomp_inside = strstr(sandbox_runtime(sandbox), "runsc") == NULL,
                                           .worker_uid = geteuid()};
     int                          ran;
 
