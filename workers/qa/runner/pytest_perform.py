@@ -61,6 +61,7 @@ def plugin_make(tell, ask, tests):
                 tell("item", item.nodeid, is_sentinel(item))
                 if is_sentinel(item):
                     hidden.add(item.nodeid)
+                    item.repr_failure = repr  # nobody reads how it failed
             tell("planned")
 
         @pytest.hookimpl(tryfirst=True)
