@@ -57,10 +57,10 @@ class Connection:
             end = self.head.find(b"\r\n\r\n")
             if end < 0:
                 return False
+            self.head, self.body = self.head[:end + 2], self.head[end + 4:]
             self.status = int(self.head[9:12])
             at = self.head.lower().index(b"content-length:") + 15
-            self.left = int(self.head[at:self.head.index(b"\r\n", at)]) - (len(self.head) - end - 4)
-            self.body = self.head[end + 4:]
+            self.left = int(self.head[at:self.head.index(b"\r\n", at)]) - len(self.body)
         else:
             self.left -= got
         return self.left == 0
@@ -91,7 +91,7 @@ class Farm:
             said[name] = value
             if name == "ready":
                 break
-        self.environment.update(PRT_BLOB_URL=said["endpoint"].replace("http", "s3", 1), PRT_S3_REGION=said["region"],
+        self.environment.update(PRT_BLOB_URL="s3://" + said["endpoint"], PRT_S3_REGION=said["region"],
                                 PRT_S3_ACCESS_KEY=said["access_key"], PRT_S3_SECRET_KEY=said["secret_key"])
 
     def __enter__(self):
@@ -176,7 +176,7 @@ class Farm:
         """Sends them all, each connection one at a time (or as many as `seconds` allow). Those the farm puts off
         are sent again; any other answer than 2xx ends the benchmark. Returns (answers, seconds)."""
         selector = selectors.DefaultSelector()
-        room = memoryview(bytearray(1 << 20))
+        room = memoryview(bytearray(1 << 18))
         requests = iter(requests)
         began, answers, busy = time.monotonic(), 0, 0
         for _ in range(connections):
@@ -197,7 +197,7 @@ class Farm:
                     connection.send(connection.sent)
                     continue
                 if connection.status not in (200, 201, 202):
-                    raise SystemExit("the farm answers %r" % connection.head[:500])
+                    raise SystemExit("the farm answers %r" % (connection.head + connection.body[:500]))
                 answers += 1
                 answered(connection)
                 late = seconds is not None and time.monotonic() - began > seconds
