@@ -13,7 +13,7 @@ enum {
     WAIT_MS = 250,        /* how late a stop may be noticed */
     PAUSE_LEAST_MS = 100, /* of the first pause in an outage; doubles */
     PAUSE_MOST_MS = 10000,
-    LOOK_MS = 5000, /* how often the stream is looked after */
+    LOOK_MS = 1000, /* how often the stream is looked after */
     FLUSH_PART = 3  /* of the grace period is left when delivery_extend says STOPPING */
 };
 

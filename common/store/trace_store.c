@@ -56,11 +56,12 @@ const struct statement trace_statements[STATEMENTS] = {
         " WHERE trace_no = $1", 9 },
 
     [ADD_HEAD] = { "trace_head_add",
-        "INSERT INTO trace_heads (trace_no, head) VALUES ($1, $2)"
-        " ON CONFLICT (trace_no) DO UPDATE SET head = excluded.head", 2 },
+        "INSERT INTO trace_heads (trace_no, head, redactions) VALUES ($1, $2, $3)"
+        " ON CONFLICT (trace_no) DO UPDATE SET head = excluded.head,"
+        " redactions = excluded.redactions", 3 },
 
     [READ_HEAD] = { "trace_head_read",
-        "SELECT head FROM trace_heads WHERE trace_no = $1", 1 },
+        "SELECT head, redactions FROM trace_heads WHERE trace_no = $1", 1 },
 
     /* An erased trace stays erased, whoever was still working on it. */
     [FINALIZE] = { "trace_finalize",
@@ -284,11 +285,16 @@ int trace_open_save(struct store *store, struct arena *arena, const struct trace
     TRY(store_run(store, &trace_statements[SAVE_OPENING], &args, NULL, err));
     args_whole(&head, opening->trace_no);
     args_bytes_text(&head, opening->head);
+    if (opening->redactions.data == NULL) {
+        args_null(&head);
+    } else {
+        args_bytes_text(&head, opening->redactions);
+    }
     return store_run(store, &trace_statements[ADD_HEAD], &head, NULL, err);
 }
 
 int trace_head_read(struct store *store, struct arena *arena, int64_t trace_no,
-                    struct bytes *ret_head, struct err *err)
+                    struct bytes *ret_head, struct bytes *ret_redactions, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                args = args_start(arena);
@@ -299,6 +305,8 @@ int trace_head_read(struct store *store, struct arena *arena, int64_t trace_no,
         return err_set(err, ERR_TRACE_UNKNOWN, "the trace's open message has not been seen");
     }
     *ret_head = arena_bytes(arena, rows_bytes(rows, 0, 0));
+    *ret_redactions = rows_null(rows, 0, 1) ? (struct bytes){NULL, 0}
+                                            : arena_bytes(arena, rows_bytes(rows, 0, 1));
     return 0;
 }
 

@@ -67,15 +67,18 @@ WARN_UNUSED int traces_save(struct store *store, struct arena *arena,
 struct trace_opening {
     int64_t      trace_no, opened_us;
     uint8_t      hash[STORE_HASH];
-    struct bytes head; /* JCS */
+    struct bytes head;       /* JCS */
+    struct bytes redactions; /* JSON; data NULL: nothing was redacted */
     struct bytes participant_id, task_id, task_title, repo_origin, start_commit, experiment_id;
 };
 WARN_UNUSED int trace_open_save(struct store *store, struct arena *arena,
                                 const struct trace_opening *opening, struct err *err);
 
-/* The JCS of what was sent at opening, in the arena; TRACE_UNKNOWN before it was seen. */
+/* The JCS of what was sent at opening and what was redacted of it, in the arena; TRACE_UNKNOWN before
+ * it was seen. */
 WARN_UNUSED int trace_head_read(struct store *store, struct arena *arena, int64_t trace_no,
-                                struct bytes *ret_head, struct err *err);
+                                struct bytes *ret_head, struct bytes *ret_redactions,
+                                struct err *err);
 
 struct trace_document {
     const char *key;

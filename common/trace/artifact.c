@@ -166,6 +166,14 @@ static bool name_is_good(struct chunk_work *work, const struct sent *sent)
                      most);
         return refuse(work, sent, ERR_SCHEMA);
     }
+    if (work->rules->redact) {
+        struct redactions none = {{0}};
+
+        if (redact_text(work->arena, sent->name, &none).data != sent->name.data) {
+            check_failed(&work->check, "looks like a secret; names are stored as they are");
+            return refuse(work, sent, ERR_SCHEMA);
+        }
+    }
     return true;
 }
 

@@ -30,8 +30,11 @@ void chunk_refuse(struct chunk_work *work, struct chunk_refusal refusal)
     }
     if (work->rules->redact) { /* verdicts are stored too */
         struct redactions uncounted = {{0}};
+        struct bytes      pointer = bytes_of(refusal.pointer);
 
         refusal.id = redact_text(work->arena, refusal.id, &uncounted);
+        pointer = redact_text(work->arena, pointer, &uncounted); /* names that clients chose */
+        refusal.pointer = arena_text(work->arena, pointer);
     }
     chunk->refusals[chunk->refusal_count++] = refusal;
 }

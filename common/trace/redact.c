@@ -146,6 +146,34 @@ struct bytes redact_text(struct arena *arena, struct bytes text, struct redactio
     return arena_bytes(arena, buf_bytes(&out));
 }
 
+static bool is_taken(const struct value *map, uint32_t but, struct bytes name)
+{
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (i != but && bytes_equal(map->as.members[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two names that held secrets must not become one. */
+static void redact_name(struct arena *arena, struct value *map, uint32_t at,
+                        struct redactions *redactions)
+{
+    struct value_member *member = &map->as.members[at];
+    struct bytes         name = redact_text(arena, member->name, redactions);
+    struct bytes         free_name = name;
+
+    if (name.data == member->name.data) {
+        return;
+    }
+    for (unsigned n = 2; is_taken(map, at, free_name); n++) {
+        free_name = bytes_of(
+            arena_format(arena, "%.*s %u", (int)name.size, (const char *)name.data, n));
+    }
+    member->name = free_name;
+}
+
 void redact_value(struct arena *arena, struct value *value, struct redactions *redactions)
 {
     switch (value->kind) {
@@ -159,6 +187,7 @@ void redact_value(struct arena *arena, struct value *value, struct redactions *r
         return;
     case VALUE_MAP:
         for (uint32_t i = 0; i < value->count; i++) {
+            redact_name(arena, value, i, redactions);
             redact_value(arena, &value->as.members[i].value, redactions);
         }
         return;

@@ -30,7 +30,7 @@ const char *secret_kind_name(enum secret_kind kind); /* "private_key" */
 /* The text itself when nothing was found (the usual case, no copy), else a new one in the arena. */
 struct bytes redact_text(struct arena *arena, struct bytes text, struct redactions *redactions);
 
-/* Every string of the tree, in place. */
+/* Every string of the tree and every name of a member, in place. */
 void redact_value(struct arena *arena, struct value *value, struct redactions *redactions);
 
 /* {"kind":n} of the kinds that were found, canonical, appended; {} for none. */

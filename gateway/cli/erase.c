@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "gateway/cli/call.h"
+#include "gateway/cli/local.h"
 
 static bool agreed(const char *trace)
 {
@@ -42,6 +43,9 @@ int erase_run(struct cli *cli, int argc, char **argv, struct err *err)
     http_encode(&path, bytes_of(trace), false);
     TRY(cli_call(cli, &(struct call){.method = "DELETE", .path = buf_text(&path)}, NULL, NULL, NULL,
                  err));
+    if (strchr(trace, '/') == NULL) { /* what prt submit keeps to go on with */
+        (void)unlink(local_path(cli, arena_format(cli->arena, "submit/%s.token", trace)));
+    }
     if (!cli->json) {
         (void)fprintf(stderr, "trace %s is being erased\n", trace);
     }

@@ -25,7 +25,7 @@ wait_until erased
 no_messages() { [ -z "$(prt --json dead list | jq -r --arg t "$gone" '.. | objects | select(.trace? == $t)')" ]; }
 wait_until no_messages
 no_objects() {
-    [ -z "$(find "$work/var" -path "*$gone*" -type f ! -path "$work/var/submit/*")" ] && [ "$(db "SELECT count(*) FROM doomed_objects")" = 0 ]
+    [ -z "$(find "$work/var" -path "*$gone*" -type f)" ] && [ "$(db "SELECT count(*) FROM doomed_objects")" = 0 ]
 }
 wait_until no_objects
 expect "$(db "SELECT count(*) FROM trace_chunks c JOIN traces t USING (trace_no) WHERE trace_id = '$gone'")" = 0

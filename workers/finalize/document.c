@@ -52,7 +52,8 @@ static int read_head(struct writing *doc, struct err *err)
     struct bytes                     json;
     struct value                     head;
 
-    TRY(trace_head_read(doc->writer->farm->store, arena, doc->trace->trace_no, &json, err));
+    TRY(trace_head_read(doc->writer->farm->store, arena, doc->trace->trace_no, &json,
+                        &doc->head_redactions, err));
     TRY(json_read(arena, json, &limits, &head, err));
     value_put(arena, &doc->envelope, "trace_version", value_text("1.0"));
     value_put(arena, &doc->envelope, "trace_id", value_text(doc->trace->id));
@@ -211,6 +212,7 @@ static int write_members(struct writing *doc, struct err *err)
         lines_open(doc->writer->farm->store, doc->writer->farm->blob, doc->in->arena,
                    doc->trace->trace_no, doc->trace->expected_chunks);
 
+    TRY(lines_note_redactions(lines, doc->head_redactions, err));
     buf_put_byte(&doc->out, '{');
     for (size_t i = 0; i < COUNT_OF(before); i++) {
         TRY(put_member(doc, before[i], err));

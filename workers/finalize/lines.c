@@ -86,7 +86,7 @@ static struct redaction_count *redaction_of(struct lines *lines, struct bytes ki
     return &told->redactions[told->redaction_count++];
 }
 
-static int note_redactions(struct lines *lines, struct bytes json, struct err *err)
+int lines_note_redactions(struct lines *lines, struct bytes json, struct err *err)
 {
     static const struct value_limits limits = {.bytes = 65536, .depth = 2, .values = 1000};
     struct value                     counts;
@@ -121,7 +121,7 @@ static int next_page(struct lines *lines, struct err *err)
     for (size_t i = 0; i < lines->page_count; i++) {
         note_missing(&lines->told, lines->after + 1, lines->page[i].chunk_seq);
         lines->after = lines->page[i].chunk_seq;
-        TRY(note_redactions(lines, lines->page[i].redactions, err));
+        TRY(lines_note_redactions(lines, lines->page[i].redactions, err));
     }
     lines->last_page = lines->page_count < PAGE;
     if (lines->last_page) {

@@ -40,6 +40,9 @@ DEFINE_CLEANUP(lines, struct lines *, lines_close)
  * BLOB_MISSING, BLOB_CORRUPT (an object is too short or a line has no end), outages. */
 WARN_UNUSED int lines_next(struct lines *lines, struct bytes *ret_line, struct err *err);
 
+/* Adds what was redacted elsewhere, {"kind":count}, to what the rows tell; data NULL: nothing. */
+WARN_UNUSED int lines_note_redactions(struct lines *lines, struct bytes json, struct err *err);
+
 const struct lines_summary *lines_told(const struct lines *lines);
 
 #endif

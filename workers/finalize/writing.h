@@ -22,6 +22,7 @@ struct writing {
     struct delivery              *in;
     const struct trace_record    *trace;
     struct value                  envelope; /* all members but events, qa and integrity */
+    struct bytes                  head_redactions;
 
     struct behind *behind;
     struct buf     out;

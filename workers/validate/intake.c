@@ -18,6 +18,28 @@ static int body_read(struct delivery *in, struct value *ret_body, struct err *er
     return 0;
 }
 
+/* {"kind":count}; nothing when nothing was replaced, {"off":1} when nothing was looked for. */
+static struct bytes redactions_text(struct arena *arena, const struct redactions *redactions,
+                                    bool looked)
+{
+    CLEANUP(buf) struct buf json = {0};
+
+    if (!looked) {
+        return BYTES("{\"off\":1}");
+    }
+    for (size_t i = 0; i < SECRET_KINDS; i++) {
+        if (redactions->count[i] > 0) {
+            buf_format(&json, "%s\"%s\":%u", json.size == 0 ? "{" : ",",
+                       secret_kind_name((enum secret_kind)i), redactions->count[i]);
+        }
+    }
+    if (json.size == 0) {
+        return (struct bytes){NULL, 0};
+    }
+    buf_put_byte(&json, '}');
+    return arena_bytes(arena, buf_bytes(&json));
+}
+
 /* -------------------------------- open -------------------------------- */
 
 static struct bytes text_at(const struct value *body, const char *pointer)
@@ -34,11 +56,12 @@ static int opening_read(const struct intake *intake, struct entry *entry, struct
     struct delivery        *in = entry->in;
     struct trace_opening   *opening = &entry->opening;
     CLEANUP(buf) struct buf head = {0};
-    struct redactions       uncounted = {{0}};
+    struct redactions       redactions = {{0}};
 
     if (intake->rules.redact) {
-        redact_value(in->arena, body, &uncounted);
+        redact_value(in->arena, body, &redactions);
     }
+    opening->redactions = redactions_text(in->arena, &redactions, intake->rules.redact);
     TRY(jcs_write(&head, body, err));
     opening->head = arena_bytes(in->arena, buf_bytes(&head));
     opening->opened_us = in->message.at_us;
@@ -65,28 +88,6 @@ static int open_read(const struct intake *intake, struct entry *entry, struct er
 }
 
 /* -------------------------------- chunk -------------------------------- */
-
-/* {"kind":count}; nothing when nothing was replaced, {"off":1} when nothing was looked for. */
-static struct bytes redactions_text(struct arena *arena, const struct redactions *redactions,
-                                    bool looked)
-{
-    CLEANUP(buf) struct buf json = {0};
-
-    if (!looked) {
-        return BYTES("{\"off\":1}");
-    }
-    for (size_t i = 0; i < SECRET_KINDS; i++) {
-        if (redactions->count[i] > 0) {
-            buf_format(&json, "%s\"%s\":%u", json.size == 0 ? "{" : ",",
-                       secret_kind_name((enum secret_kind)i), redactions->count[i]);
-        }
-    }
-    if (json.size == 0) {
-        return (struct bytes){NULL, 0};
-    }
-    buf_put_byte(&json, '}');
-    return arena_bytes(arena, buf_bytes(&json));
-}
 
 static int artifact_put(const struct intake *intake, const struct chunk_artifact *sent,
                         int64_t at_us, struct artifact_record *ret_artifact, struct err *err)

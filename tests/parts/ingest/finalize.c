@@ -166,6 +166,38 @@ TEST(finalize, the_document_says_what_is_in_it)
     CHECK(!holds(arena_text(world->arena, document_of(world, "t")), "hunter2"));
 }
 
+TEST(finalize, counts_what_was_redacted_of_the_head_and_of_names)
+{
+    CLEANUP(world) struct world *world = world_new();
+    const struct value          *document;
+
+    put_message(world, "t", MESSAGE_OPEN,
+                "{\"session\":{\"participant_id\":\"p1\",\"consent\":{\"rationales\":true,"
+                "\"commands\":true,\"snapshots\":true},\"metadata\":{\"AKIA"
+                "Z7Q2MNOPRSTUVWX3\":\"password=hunter2hunter2\"}},"
+                "\"task\":{\"id\":\"t1\",\"title\":\"x\"},"
+                "\"repo\":{\"origin\":\"o\",\"start_commit\":\"c\"}}");
+    put_chunk(world, "t", 0, 0, 1);
+    put_message(world, "t", MESSAGE_CHUNK,
+                "{\"chunk_id\":\"a\",\"chunk_seq\":1,\"events\":[{\"id\":\"4\",\"seq\":9,"
+                "\"ts_client_s\":1,\"type\":\"rationale_note\",\"freeform\":"
+                "\"password=hunter2hunter2\"}],\"artifacts\":{\"AKIA"
+                "Z7Q2MNOPRSTUVWX4\":\"x\"}}");
+    complete(world, "t", "{}");
+    finalized(world, "t");
+    document = parsed(world, document_of(world, "t"));
+    CHECK_NUMBER(value_whole_or(value_at(document, "/integrity/redactions/cloud_token"), 0), 1);
+    CHECK_NUMBER(value_whole_or(value_at(document, "/integrity/redactions/password"), 0), 2);
+    CHECK(!holds(arena_text(world->arena, document_of(world, "t")), "Z7Q2"));
+    CHECK_NUMBER(ask(world,
+                     "SELECT count(*) FROM trace_chunks WHERE verdict LIKE '%Z7Q2%'"
+                     " OR verdict LIKE '%looks like a secret%'",
+                     NULL),
+                 1);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM trace_chunks WHERE verdict LIKE '%Z7Q2%'", NULL),
+                 0);
+}
+
 TEST(finalize, leaves_a_place_where_qa_fits_in)
 {
     CLEANUP(world) struct world *world = world_new();

@@ -3,6 +3,7 @@
 
 #include "lib/test.h"
 #include "trace/redact.h"
+#include "value/json.h"
 #include "trace/secret.h"
 
 static const char *redacted(struct arena *arena, const char *text, struct redactions *ret)
@@ -173,6 +174,24 @@ TEST(redact, goes_through_lists_and_maps_and_counts)
     CHECK(value_is_text(value_at(&map, "/url"), "ftp://a:[REDACTED:url_password]@c"));
     redactions_write(&out, &found);
     CHECK_TEXT(buf_text(&out), "{\"cloud_token\":1,\"url_password\":1}");
+}
+
+TEST(redact, replaces_secrets_in_names_and_keeps_the_names_apart)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      out = {0};
+    struct value                 map = value_map();
+    struct redactions            found = {{0}};
+    struct err                   err = {0};
+
+    value_put(arena, &map, "AKIA" "Z7Q2MNOPRSTUVWX3", value_whole(1));
+    value_put(arena, &map, "plain", value_whole(2));
+    value_put(arena, &map, "AKIA" "Z7Q2MNOPRSTUVWX4", value_whole(3));
+    redact_value(arena, &map, &found);
+    CHECK_WORKS(jcs_write(&out, &map, &err));
+    CHECK_TEXT(buf_text(&out),
+               "{\"[REDACTED:cloud_token]\":1,\"[REDACTED:cloud_token] 2\":3,\"plain\":2}");
+    CHECK_NUMBER(found.count[SECRET_cloud_token], 2);
 }
 
 TEST(redact, says_nothing_of_what_was_not_found)
