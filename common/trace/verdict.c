@@ -5,6 +5,7 @@
 #include "trace/chunk.h"
 #include "trace/pr_batch.h"
 #include "value/json.h"
+#include "value/number.h"
 
 /* Stories are cut at a byte and may quote what was sent: whatever is no UTF-8 becomes '?'. */
 static void put_words(struct buf *out, const char *words)
@@ -23,15 +24,24 @@ static void put_words(struct buf *out, const char *words)
     jcs_write_text(out, buf_bytes(&clean));
 }
 
+/* printf would take three quarters of a verdict's time. */
+static void put_name(struct buf *out, const char *name)
+{
+    buf_put_byte(out, '"');
+    buf_put_text(out, name);
+    buf_put_text(out, "\":");
+}
+
 static void put_member(struct buf *out, const char *name, const char *words)
 {
-    buf_format(out, "\"%s\":", name);
+    put_name(out, name);
     put_words(out, words);
 }
 
 static void put_whole(struct buf *out, const char *name, int64_t whole)
 {
-    buf_format(out, "\"%s\":%lld", name, (long long)whole);
+    put_name(out, name);
+    number_put_whole(out, whole);
 }
 
 static void put_rejected(struct buf *out, const struct chunk_refusal *refusal)

@@ -28,20 +28,47 @@ static void put_escape(struct buf *out, uint8_t letter, uint8_t c)
     }
 }
 
+/* Does any of these bytes need an escape? A byte of `it` is zero, or below what is taken off, where
+ * taking off borrows from its highest bit. */
+static bool any_escape(uint64_t eight)
+{
+    const uint64_t ones = 0x0101010101010101;
+    const uint64_t quote = eight ^ ones * '"';
+    const uint64_t backslash = eight ^ ones * '\\';
+
+    return (((eight - ones * ' ') & ~eight) | ((quote - ones) & ~quote) |
+            ((backslash - ones) & ~backslash)) &
+           ones * 0x80;
+}
+
+/* Eight bytes at a time where none needs an escape: that is how most text of an event is, and one at a
+ * time took a fifth of our part of a chunk's reading. */
+static size_t plain_until(struct bytes text, size_t at)
+{
+    uint64_t eight;
+
+    for (; at + sizeof(eight) <= text.size; at += sizeof(eight)) {
+        memcpy(&eight, text.data + at, sizeof(eight));
+        if (any_escape(eight)) {
+            break;
+        }
+    }
+    while (at < text.size && escapes[text.data[at]] == 0) {
+        at++;
+    }
+    return at;
+}
+
 void jcs_write_text(struct buf *out, struct bytes text)
 {
     size_t done = 0;
 
     buf_reserve(out, text.size + 2);
     buf_put_byte(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t letter = escapes[text.data[i]];
-
-        if (letter != 0) {
-            buf_put(out, (struct bytes){text.data + done, i - done});
-            put_escape(out, letter, text.data[i]);
-            done = i + 1;
-        }
+    for (size_t i = plain_until(text, 0); i < text.size; i = plain_until(text, i + 1)) {
+        buf_put(out, (struct bytes){text.data + done, i - done});
+        put_escape(out, escapes[text.data[i]], text.data[i]);
+        done = i + 1;
     }
     if (done < text.size) {
         buf_put(out, (struct bytes){text.data + done, text.size - done});
