@@ -302,6 +302,7 @@ EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
 
     CHECK_WORKS(job_open(&mine, world->settings.dir, &err));
     CHECK(pipe(ready) == 0);
+    worlds_settle();
     worker = fork();
     if (worker == 0) {
         die_in_the_middle(world, ready[1]);
@@ -370,6 +371,7 @@ TEST(warm, is_reaped_when_its_worker_dies)
         SKIP(why);
     }
     CHECK(pipe(ready) == 0);
+    worlds_settle();
     worker = fork();
     if (worker == 0) {
         wait_with_a_warm_one(world, ready[1]);

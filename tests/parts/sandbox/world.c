@@ -108,6 +108,17 @@ struct world *world_of(const char *engine, const char **ret_why)
     return NULL;
 }
 
+void worlds_settle(void)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(worlds); i++) {
+        if (worlds[i].sandbox != NULL && worlds[i].settings.warm > 0) {
+            CHECK_WORKS(sandbox_warm_wait(worlds[i].sandbox, WARM, WARM_WAIT_MS, &err));
+        }
+    }
+}
+
 /* A script of Python, which is what a warm container can become, that becomes our shell. */
 static void inputs_put(struct world *world, const struct job *job, const char *script,
                        struct sandbox_job *run)

@@ -43,6 +43,10 @@ struct world {
 /* Of the engine, or NULL after SKIP-worthy words in *ret_why. */
 struct world *world_of(const char *engine, const char **ret_why);
 
+/* Waits until no pool's thread makes anything: a process forked meanwhile would inherit its locks.
+ */
+void worlds_settle(void);
+
 struct ran {
     int                worked; /* of sandbox_run */
     struct sandbox_end end;

@@ -24,6 +24,7 @@ enum {
     NPROC_SHARE =
         64, /* RLIMIT_NPROC counts all sandboxes of one uid; the exact limit is the cgroup's */
     ARGS_MOST = 128,
+    KILLED_FROM = 128, /* exit statuses that name a signal */
     WAYS_MOST = 2
 };
 
@@ -387,9 +388,10 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
 
     TRY(run_args(&list, cli, run, err));
     ran = process_run(&process, ret_end, err);
-    /* 125 is the engine's own failure: there may be no container to ask. */
+    /* Whatever ended by itself had the wrapper look for kills inside. The wrapper killed leaves it
+     * to the engine to say why; below that an engine's own failure may have left no container. */
     *ret_oom = false;
-    if (ran == 0 && ret_end->exit_status != 125) {
+    if (ran == 0 && ret_end->exit_status >= KILLED_FROM) {
         ran = oom_ask(cli, run->job->id, ret_oom, err);
     }
     if (cli_remove(cli, run->job->id, &second) < 0 && ran == 0 && ret_end->exit_status != 125) {
