@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The arms beside "after": what they add to a verdict, and what they take from it. */
 #include "lib/test.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 #define WRONG "def one():\n    return 2\n"
 #define RIGHT "def one():\n    return 1\n"

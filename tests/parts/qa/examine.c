@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 #include "value/json.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 static const struct value *example_read(struct world *world, const char *name)
 {

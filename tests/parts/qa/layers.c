@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "lib/server.h"
 #include "lib/test.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 static struct test_server *server;
 

@@ -6,7 +6,7 @@
 #include "crypto/crypto.h"
 #include "lib/test.h"
 #include "value/json.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 #define WORLD()                                                                                    \
     struct world *world = world_get();                                                             \

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "lib/test.h"
 #include "workers/qa/pattern.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 TEST(pattern, fits_names_directories_and_whole_paths)
 {

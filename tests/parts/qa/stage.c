@@ -9,7 +9,7 @@
 #include "value/json.h"
 #include "value/msgpack.h"
 #include "workers/stage.h"
-#include "world.h"
+#include "lib/qa/world.h"
 
 /* -------- an outbox to look into, in place of the loop's -------- */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "world.h"
+#include "lib/qa/world.h"
 
 #include <stdlib.h>
 #include <string.h>
