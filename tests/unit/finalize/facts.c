@@ -39,7 +39,7 @@ static void check_same(struct arena *arena, struct bytes line, struct buf *texts
     CLEANUP(text) char *exact = mem_get(line.size + (line.size == 0));
     struct bytes        copy = {memcpy(exact, line.data, line.size), line.size};
     struct facts        facts;
-    struct facts        tree;
+    struct facts        tree = {0};
 
     CHECK(facts_read(copy, texts, &facts));
     CHECK(facts_of_tree(arena, line, &tree));
