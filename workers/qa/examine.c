@@ -296,6 +296,9 @@ int examine(struct examiner *examiner, struct arena *arena, const struct questio
 
     TRY(job_open(&arms.job, examiner->dir, err));
     TRY(spool_open(&arms.log, arms.job->dir, err));
+    if (question->pieces != NULL) {
+        TRY(pieces_follow(question->pieces, arms.log.fd, err));
+    }
     retrace.job = arms.job;
     TRY(trees_run(&arms, question, &retrace, &validation, err));
     if (question->document != NULL) {

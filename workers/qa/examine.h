@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "store/qa_store.h"
 #include "workers/qa/arm.h"
+#include "workers/qa/pieces.h"
 #include "workers/qa/validation.h"
 
 /* What an examination works with; made once. */
@@ -34,6 +35,7 @@ void            examiner_close(struct examiner *examiner);
 struct question {
     const struct snapshot    *after, *before; /* NULL: not sent */
     const struct qa_document *document;       /* NULL: nothing is replayed, no claim looked at */
+    struct pieces            *pieces;         /* NULL: nobody watches the log grow */
     bool
         last_try; /* of the delivery: what could still be tried again is then told as infra_error */
 };

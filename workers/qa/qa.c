@@ -112,11 +112,11 @@ static int finding_save(struct qa *qa, struct delivery *in, int64_t trace_no, co
 }
 
 static int tests_run(struct qa *qa, struct delivery *in, int64_t trace_no,
-                     const struct qa_document *document, const char *job_id,
+                     const struct qa_document *document, const char *job_id, struct pieces *pieces,
                      struct qa_done *ret_done, struct err *err)
 {
     struct heart    heart = {.in = in, .last_us = clock_mono_us()};
-    struct question question = {.document = document, .last_try = in->last_try};
+    struct question question = {.document = document, .pieces = pieces, .last_try = in->last_try};
     struct finding  finding;
 
     TRY(snapshot_read(qa, in, trace_no, "final_workspace_snapshot", &question.after, err));
@@ -152,18 +152,19 @@ static void leave_word(struct delivery *in, struct outbox *out, const char *job_
 
 static int qa_handle(void *self, struct delivery *in, struct outbox *out, struct err *err)
 {
-    struct qa         *qa = self;
-    const char        *job_id;
-    int64_t            trace_no;
-    struct qa_document document;
-    struct qa_done     done;
+    struct qa                     *qa = self;
+    CLEANUP(pieces) struct pieces *pieces = pieces_open(qa->farm, in);
+    const char                    *job_id;
+    int64_t                        trace_no;
+    struct qa_document             document;
+    struct qa_done                 done;
 
     TRY(job_id_read(in, &job_id, err));
     TRY(qa_store_trace(qa->farm->store, in->arena, in->to.tenant, in->to.trace, &trace_no,
                        &document, err));
     TRY(qa_store_find(qa->farm->store, in->arena, trace_no, job_id, &done, err));
     if (!done.there) {
-        TRY(tests_run(qa, in, trace_no, &document, job_id, &done, err));
+        TRY(tests_run(qa, in, trace_no, &document, job_id, pieces, &done, err));
     }
     leave_word(in, out, job_id, &done);
     return 0;

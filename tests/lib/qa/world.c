@@ -69,6 +69,8 @@ static int world_open(struct world *here, struct err *err)
     settings.url = arena_format(here->arena, "file://%s/blobs", here->dir);
     TRY(blob_store_open(&here->blob, &settings, err));
     TRY(config_load(&here->config, err));
+    here->config.blob_url = settings.url;
+    here->config.blob_prefix = settings.prefix;
     here->config.sandbox = warm ? "runc" : here->name;
     here->config.qa_warm = warm ? 2 : 0;
     here->config.qa_dir = arena_format(here->arena, "%s/qa", here->dir);

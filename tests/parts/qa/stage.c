@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The qa stage on a real database, a real object store and a real sandbox. */
+#include <glob.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "lib/postgres.h"
 #include "lib/test.h"
 #include "store/qa_store.h"
@@ -36,10 +39,15 @@ void outbox_put(struct outbox *out, const struct delivery *in, const char *famil
 }
 
 static bool lease_lost;
+static void (*look)(void *self); /* what a test wants seen while the tests run, or NULL */
+static void *look_self;
 
 int delivery_extend(struct delivery *in, struct err *err)
 {
     (void)in;
+    if (look != NULL) {
+        look(look_self);
+    }
     return lease_lost ? err_set(err, ERR_LEASE_LOST, "somebody else has it") : 0;
 }
 
@@ -260,4 +268,88 @@ TEST(stage, does_not_run_the_tests_of_an_erased_trace)
     BENCH();
     CHECK_WORKS(store_run(bench->farm.store, &erase, NULL, NULL, &err));
     CHECK_FAILS(deliver(bench, true, &err), ERR_TRACE_ERASED);
+}
+
+/* -------- the log of a running job -------- */
+
+#define SAID      "this was said while the tests ran\n"
+#define SAID_MANY "20000" /* times: more than one piece */
+
+static size_t pieces_list(struct bench *bench, const char *trace, struct blob_entry **ret_entries)
+{
+    size_t     count = 0;
+    struct err err = {0};
+
+    CHECK_WORKS(blob_list(bench->world->blob, bench->arena, BUCKET_ARTIFACTS,
+                          arena_format(bench->arena, "qa/%s/", trace), "", 100, ret_entries, &count,
+                          &err));
+    return count;
+}
+
+/* The first piece is there: says so to the tests, which wait for that. */
+static void look_for_piece(void *self)
+{
+    struct bench *bench = self;
+    const char   *jobs = arena_format(bench->arena, "%s/qa/jobs/*/in-after", bench->world->dir);
+    struct blob_entry *entries;
+    struct bytes       piece;
+    glob_t             found;
+    struct err         err = {0};
+
+    if (pieces_list(bench, "trace-1", &entries) == 0 || glob(jobs, 0, NULL, &found) != 0) {
+        return;
+    }
+    look = NULL;
+    CHECK_NUMBER(found.gl_pathc, 1);
+    CHECK(strncmp(entries[0].key, "qa/trace-1/log/", 15) == 0);
+    CHECK_WORKS(blob_get(bench->world->blob, bench->arena, BUCKET_ARTIFACTS, entries[0].key,
+                         PIECE_BYTES, &piece, &err));
+    CHECK(memmem(piece.data, piece.size, SAID, strlen(SAID)) != NULL);
+    CHECK_WORKS(file_replace(arena_format(bench->arena, "%s/seen", found.gl_pathv[0]), BYTES(""),
+                             0644, &err));
+    globfree(&found);
+}
+
+static const struct snapshot *watched(struct world *world)
+{
+    return world_snapshot(world, FILES("test_a.py",
+                                       "import os, time\n"
+                                       "def test_a(capfd):\n"
+                                       "    with capfd.disabled():\n"
+                                       "        print(" SAID_MANY
+                                       " * 'this was said while the tests ran\\n',"
+                                       " flush=True)\n"
+                                       "    while not os.path.exists('" SANDBOX_INPUTS "/seen'):\n"
+                                       "        time.sleep(0.05)\n"));
+}
+
+TEST(stage, puts_the_log_into_the_object_store_while_the_tests_run)
+{
+    BENCH();
+    struct blob_entry *entries;
+
+    snapshot_add(bench, "final_workspace_snapshot", watched(world));
+    look = look_for_piece;
+    look_self = bench;
+    CHECK_WORKS(deliver(bench, true, &err));
+    CHECK(look == NULL);
+    look = NULL;
+    CHECK_NUMBER(results_count(bench, "passed"), 1);
+    CHECK_NUMBER(pieces_list(bench, "trace-1", &entries), 0);
+}
+
+TEST(stage, removes_what_a_killed_worker_left_of_a_log_when_the_next_one_begins)
+{
+    static const char *const keys[] = {"qa/trace-1/log/1-5/000001", "qa/trace-1/log/2-5/000001",
+                                       "qa/trace-12/log/1-5/000001"};
+    BENCH();
+    struct blob_entry *entries;
+
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        CHECK_WORKS(
+            blob_put(world->blob, BUCKET_ARTIFACTS, keys[i], BYTES("x"), "text/plain", &err));
+    }
+    CHECK_WORKS(deliver(bench, true, &err));
+    CHECK_NUMBER(pieces_list(bench, "trace-1", &entries), 0);
+    CHECK_NUMBER(pieces_list(bench, "trace-12", &entries), 1);
 }
