@@ -468,3 +468,15 @@ TEST(sandbox, refuses_an_engine_that_is_not_there_and_says_so)
     CHECK_FAILS(sandbox_open(&sandbox, &settings, &err), ERR_SANDBOX_UNFIT);
     CHECK(strstr(err.story, "docker") != NULL);
 }
+
+TEST(runc, refuses_to_be_taken_for_another_runtime)
+{
+    struct sandbox         *sandbox = NULL;
+    struct sandbox_settings settings = {
+        .engine = "runc", .runtime = "runsc", .dir = "/tmp", .base = "", .base_image = ""};
+    struct err err = {0};
+
+    CHECK_FAILS(sandbox_open(&sandbox, &settings, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "PRT_SANDBOX_RUNTIME is \"runsc\"") != NULL);
+    CHECK(strstr(err.story, "set PRT_SANDBOX to podman or docker") != NULL);
+}

@@ -54,6 +54,13 @@ static int runc_open(const struct sandbox_settings *settings, void **ret_self,
 
     runc->arena = arena;
     runc->map_from = MAP_FROM;
+    if (settings->runtime[0] != '\0' && strcmp(settings->runtime, "runc") != 0) {
+        return err_set(
+            err, ERR_SANDBOX_UNFIT,
+            "PRT_SANDBOX_RUNTIME is \"%.100s\", and this engine is runc itself: leave that "
+            "empty, or set PRT_SANDBOX to podman or docker, which start it",
+            settings->runtime);
+    }
     if (geteuid() != 0) {
         return err_set(err, ERR_SANDBOX_UNFIT, "not root: it could not limit memory and disk");
     }
