@@ -9,6 +9,7 @@ enum {
     JUDGINGS,
     CHUNK,
     ARTIFACT,
+    QA_LOG,
     LINES,
     CHUNK_LINES,
     LISTING_BY_TRACE,
@@ -78,6 +79,13 @@ const struct statement read_statements[] = {
                   " FROM traces t JOIN artifacts a USING (trace_no)"
                   " WHERE t.trace_id = $1 AND t.tenant = $2 AND a.name = $3",
                   3},
+
+    [QA_LOG] = {"read_qa_log",
+                "SELECT a.object_key, encode(a.sha256, 'hex'), a.size_bytes, a.content_type"
+                " FROM qa_results q JOIN artifacts a"
+                "  ON a.trace_no = q.trace_no AND a.name = q.job_id || '.log'"
+                " WHERE q.trace_no = $1 ORDER BY q.version DESC LIMIT 1",
+                1},
 
     [LINES] = {"read_lines",
                "SELECT e.seq, s.key, e.line_offset, e.line_length FROM trace_events e"
@@ -208,6 +216,15 @@ int read_chunk(struct store *store, struct arena *arena, const char *tenant, con
     return 0;
 }
 
+static void copy_artifact(struct arena *arena, const struct rows *rows,
+                          struct artifact_row *ret_row)
+{
+    ret_row->object_key = arena_text(arena, rows_bytes(rows, 0, 0));
+    ret_row->sha256 = arena_text(arena, rows_bytes(rows, 0, 1));
+    ret_row->size_bytes = rows_whole(rows, 0, 2);
+    ret_row->content_type = text_or_null(arena, rows, 0, 3);
+}
+
 int read_artifact(struct store *store, struct arena *arena, const char *tenant, const char *trace,
                   const char *name, struct artifact_row *ret_row, struct err *err)
 {
@@ -221,10 +238,22 @@ int read_artifact(struct store *store, struct arena *arena, const char *tenant, 
     if (rows_count(rows) == 0) {
         return err_set(err, ERR_NOT_FOUND, "trace %.160s has no artifact %.160s", trace, name);
     }
-    ret_row->object_key = arena_text(arena, rows_bytes(rows, 0, 0));
-    ret_row->sha256 = arena_text(arena, rows_bytes(rows, 0, 1));
-    ret_row->size_bytes = rows_whole(rows, 0, 2);
-    ret_row->content_type = text_or_null(arena, rows, 0, 3);
+    copy_artifact(arena, rows, ret_row);
+    return 0;
+}
+
+int read_qa_log(struct store *store, struct arena *arena, int64_t trace_no,
+                struct artifact_row *ret_row, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    TRY(store_run(store, &read_statements[QA_LOG], &args, &rows, err));
+    if (rows_count(rows) == 0) {
+        return err_set(err, ERR_NOT_FOUND, "no test run of this trace left a log");
+    }
+    copy_artifact(arena, rows, ret_row);
     return 0;
 }
 

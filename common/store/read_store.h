@@ -64,6 +64,10 @@ WARN_UNUSED int read_artifact(struct store *store, struct arena *arena, const ch
                               const char *trace, const char *name, struct artifact_row *ret_row,
                               struct err *err);
 
+/* The log of the newest qa result that has one. */
+WARN_UNUSED int read_qa_log(struct store *store, struct arena *arena, int64_t trace_no,
+                            struct artifact_row *ret_row, struct err *err);
+
 /* Where the lines of chained events lie: `length` bytes from `offset` of an object in the chunks
  * bucket. Up to `most` of them, in order of seq, from from_seq on; type -1: all. */
 struct line_row {

@@ -36,6 +36,9 @@ static const struct description {
      "application/octet-stream", "BlobRef"},
     {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes", "200 206",
      NULL, "application/octet-stream"},
+    {"GET", "/v1/traces/{trace}/qa/log", "showQaLog",
+     "What the newest test run printed; 202 with what there is of it while it runs", "200 202",
+     NULL, "text/plain"},
     {"POST", "/ingest", "ingestBatch", "Send a batch of an older IDE plugin", "200 202", "Batch",
      "BatchVerdict"},
     {"GET", "/v1/prs/{owner}/{repo}/{number}", "listPullRequest", "The traces of a pull request",
@@ -66,6 +69,7 @@ static const struct {
     {"/v1/traces", "cursor", "string"},         {"/v1/traces", "limit", "integer"},
     {"/v1/traces/{trace}", "judge", "string"},  {"/v1/traces/{trace}/events", "from_seq", "integer"},
     {"/v1/traces/{trace}/events", "limit", "integer"},
+    {"/v1/traces/{trace}/qa/log", "from", "integer"},
     {"/v1/traces/{trace}/events", "type", "string"},
 };
 

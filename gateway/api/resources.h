@@ -21,6 +21,7 @@ void event_lines(struct exchange *x);
 int  artifact_piece(struct exchange *x, struct err *err); /* artifact_put.c */
 void artifact_put(struct exchange *x);
 void artifact_show(struct exchange *x);    /* artifact_show.c */
+void qa_log_show(struct exchange *x);      /* qa_log.c */
 void limits_show(struct exchange *x);      /* health.c */
 void health_show(struct exchange *x);
 void ready_show(struct exchange *x);

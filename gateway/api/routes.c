@@ -17,6 +17,7 @@ const struct route gateway_routes[] = {
     { "GET",  "/v1/traces/{trace}/events.ndjson",     event_lines,    ROLE_READ,              MOST_NONE,   NULL           },
     { "PUT",  "/v1/traces/{trace}/artifacts/{name}",  artifact_put,   ROLE_UPLOAD,            MOST_STREAM, artifact_piece },
     { "GET",  "/v1/traces/{trace}/artifacts/{name}",  artifact_show,  ROLE_READ,              MOST_NONE,   NULL           },
+    { "GET",  "/v1/traces/{trace}/qa/log",            qa_log_show,    ROLE_READ,              MOST_NONE,   NULL           },
     { "POST", "/ingest",                              batch_post,     ROLE_INGEST,            MOST_BODY,   NULL           },
     { "GET",  "/v1/prs/{owner}/{repo}/{number}",      pr_show,        ROLE_READ,              MOST_NONE,   NULL           },
     { "GET",  "/v1/limits",                           limits_show,    OPEN,                   MOST_NONE,   NULL           },

@@ -66,6 +66,7 @@ int qa_doctor_run(struct cli *cli, int argc, char **argv, struct err *err);
 int submit_run(struct cli *cli, int argc, char **argv, struct err *err);
 int list_run(struct cli *cli, int argc, char **argv, struct err *err);
 int view_run(struct cli *cli, int argc, char **argv, struct err *err);
+int log_run(struct cli *cli, int argc, char **argv, struct err *err);
 int erase_run(struct cli *cli, int argc, char **argv, struct err *err);
 int keys_run(struct cli *cli, int argc, char **argv, struct err *err);
 int dead_run(struct cli *cli, int argc, char **argv, struct err *err);

@@ -67,6 +67,11 @@ const struct command cli_commands[] = {
      "  --judge all       every version of what the judge said, not only the newest\n"
      "  --json            the whole document\n",
      view_run},
+    {TRACES, "log", "TRACE [--follow]", "Print what a trace's tests printed",
+     "The log of the newest test run. While it runs: as much as there is, up to ten seconds old.\n\n"
+     "  --follow   go on printing until the run is done\n\n"
+     "Control characters become ? where a terminal reads.\n",
+     log_run},
     {TRACES, "report", "[--wait] TRACE...", "Show several traces side by side: tests, honesty, scores, seconds",
      "  --wait    until each is judged\n\n"
      "f->p, p->p, p->f: tests that failed before and pass after the session, and so on. true: the edits\n"

@@ -16,6 +16,9 @@ for session in $sessions; do
     expect "$(jq '.replay.edits_applied' "$work/validation")" = "$(cat "$examples/$session"/chunks/*.json | jq -s '[.[].events[] | select(.type == "file_edit")] | length')"
     expect "$(jq '.claims | length' "$work/validation")" = "$(cat "$examples/$session"/chunks/*.json | jq -s '[.[].events[] | select(.type == "test_run")] | length')"
     expect "$(jq -c '[.claims[].agrees] | unique' "$work/validation")" = '[true]'
+    prt log "$trace" --follow >"$work/log"
+    grep -q '^== after: pytest in ' "$work/log"
+    grep -q '^== ended by itself: ' "$work/log"
     prt view "$trace" >"$work/view"
     grep -q 'replay .*yes' "$work/view"
     expect "$(jq -r '.[0].honest' <(prt --json report "$trace"))" = true

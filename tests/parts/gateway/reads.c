@@ -424,6 +424,65 @@ TEST(reads, artifacts_come_whole_or_in_ranges_and_never_as_pages)
     CHECK_PROBLEM(&answer, 404, "not_found");
 }
 
+static void put_log(struct world *world, const char *key, struct bytes text)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(blob_put(world->blob, BUCKET_ARTIFACTS, key, text, NULL, &err));
+}
+
+static void expect_log(struct world *world, const char *query, int status, const char *text)
+{
+    struct http_answer answer = world_get(
+        world, arena_format(world->arena, "/v1/traces/trace-1/qa/log%s", query), DEV_KEY);
+
+    CHECK_NUMBER(answer.status, status);
+    CHECK_TEXT(arena_text(world->arena, answer.body), text);
+    CHECK_TEXT(http_answer_header(&answer, "content-type"), "text/plain; charset=utf-8");
+}
+
+TEST(reads, the_log_of_a_test_run_is_there_in_pieces_while_it_runs_and_whole_afterwards)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer answer;
+    struct err         err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    put_trace(world, "trace-1", "finalized");
+    add_key(world, "another-tenants-key", "other");
+    expect_log(world, "", 202, "");
+    put_log(world, "qa/trace-1/log/0000000000000001-7/000001", BYTES("of a dead worker"));
+    put_log(world, "qa/trace-1/log/0000000000000002-7/000001", BYTES("one "));
+    put_log(world, "qa/trace-1/log/0000000000000002-7/000002", BYTES("two"));
+    put_log(world, "qa/trace-12/log/0000000000000003-8/000001", BYTES("of another trace"));
+    expect_log(world, "", 202, "one two");
+    expect_log(world, "?from=2", 202, "e two");
+    answer = world_get(world, "/v1/traces/trace-1/qa/log?from=8", DEV_KEY);
+    CHECK_PROBLEM(&answer, 416, "range_wrong");
+    answer = world_get(world, "/v1/traces/trace-1/qa/log?from=x", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
+    answer = world_get(world, "/v1/traces/trace-1/qa/log", "another-tenants-key");
+    CHECK_PROBLEM(&answer, 404, "trace_unknown");
+
+    put_log(world, "sha256/ab/log", BYTES("one two three"));
+    world_sql(world, "INSERT INTO qa_results (trace_no, version, job_id, created_us, status, "
+                     "validation) VALUES (1, 1, 'a', 1, 's', '{}'), (1, 2, 'b', 2, 's', '{}')");
+    world_sql(world, "INSERT INTO artifacts VALUES (1, 'b.log', '\\xabcd', 13, 'text/plain',"
+                     " 'sha256/ab/log', 1)");
+    CHECK_WORKS(blob_delete(world->blob, BUCKET_ARTIFACTS,
+                            "qa/trace-1/log/0000000000000001-7/000001", &err));
+    for (int i = 1; i < 3; i++) {
+        CHECK_WORKS(blob_delete(
+            world->blob, BUCKET_ARTIFACTS,
+            arena_format(world->arena, "qa/trace-1/log/0000000000000002-7/00000%d", i), &err));
+    }
+    expect_log(world, "", 200, "one two three");
+    expect_log(world, "?from=7", 200, " three");
+    expect_log(world, "?from=13", 200, "");
+}
+
 TEST(reads, the_page_and_what_it_needs_are_there)
 {
     static const char *const     paths[] = {"/",          "/farm.css", "/farm.js",
