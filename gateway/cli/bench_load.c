@@ -15,6 +15,7 @@
 
 enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, TURN_US = 1000, DRAIN_US = 10 * 1000000 };
 enum { OPENED_US = 300 * 1000000, OPENED_LOOK_MS = 100 };
+enum { SILENCE_US = 10 * 1000000, AGAIN_MS = 1 }; /* of lost connections */
 
 /*
  * idle -> sending -> reading -> idle; a lost connection goes back to idle and sends its chunk again.
@@ -46,6 +47,7 @@ struct load {
     bool                     filling; /* traces: closed loop, whatever comes then */
     bool                     stopping; /* nothing new is sent */
     int64_t                  next_due_us; /* open loop */
+    int64_t                  heard_us;    /* the last answer */
 };
 
 static int link_up(struct load *load, struct link *link, struct err *err)
@@ -92,6 +94,14 @@ static int again(struct load *load, struct link *link, struct err *err)
 {
     load->result->broken++;
     fd_close(link->fd);
+    link->fd = -1;
+    if (clock_mono_us() - load->heard_us > SILENCE_US) {
+        return err_set(err, ERR_HTTP_DOWN,
+                       "connections to the gateway at port %d are lost, and none was answered for"
+                       " %d s (prt status shows what lives, prt up starts a farm here)",
+                       ntohs(load->to.sin_port), SILENCE_US / 1000000);
+    }
+    clock_sleep_ms(AGAIN_MS); /* who does not listen is not asked all the time */
     return link_up(load, link, err);
 }
 
@@ -197,6 +207,7 @@ static void answered(struct load *load, struct link *link, int status)
     struct bench_result *result = load->result;
 
     link->under_way = false;
+    load->heard_us = clock_mono_us();
     if (load->opened < load->plan->traces) {
         trace_opened(load, link, status);
         return;
@@ -420,7 +431,8 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
     struct load load = {.plan = plan,
                         .result = ret_result,
                         .arena = cli->arena,
-                        .key = cli->config.api_key};
+                        .key = cli->config.api_key,
+                        .heard_us = clock_mono_us()};
     CLEANUP(fd) int epoll = -1;
     int64_t began;
     int     done = 0;

@@ -25,6 +25,12 @@ for pid in $pids; do
 done
 [ ! -e "$work/var/up.json" ]
 
+# A benchmark of what is not there says so instead of knocking for ever.
+code=0
+timeout 60 "$build/prt" --data "$work/var" bench --seconds 1 >"$work/bench" 2>&1 || code=$?
+expect $code = 1
+grep -q 'prt up starts' "$work/bench"
+
 farm_up
 expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
 prt submit "$examples/one_line_fix" --resume "$trace" >/dev/null
