@@ -37,12 +37,9 @@ static bool refuse(struct chunk_work *work, const struct sent *sent, enum err_co
 {
     check_in(&work->check, sent->name);
     check_in(&work->check, BYTES("artifacts"));
-    chunk_refuse(work, (struct chunk_refusal){.index = (size_t)CHUNK_NO_INDEX,
-                                              .id = sent->event_id,
-                                              .seq = -1,
-                                              .code = code,
-                                              .message = work->check.message,
-                                              .pointer = work->check.pointer});
+    chunk_refuse(
+        work, (struct chunk_refusal){
+                  .index = (size_t)CHUNK_NO_INDEX, .id = sent->event_id, .seq = -1, .code = code});
     return false;
 }
 

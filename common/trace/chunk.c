@@ -15,6 +15,29 @@ enum { TREE_DEPTH = 128, TREE_VALUES_LEAST = 65536, TREE_BYTES_A_VALUE = 4 };
 
 /* -------- refusing -------- */
 
+static void take_problems(struct chunk_work *work, struct chunk_refusal *refusal)
+{
+    struct check *check = &work->check;
+
+    for (size_t i = 0; work->rules->redact && i < check->problem_count; i++) {
+        struct redactions uncounted = {{0}};
+        struct bytes      pointer = bytes_of(check->problems[i].pointer);
+
+        pointer = redact_text(work->arena, pointer, &uncounted); /* names that clients chose */
+        check->problems[i].pointer = arena_text(work->arena, pointer);
+    }
+    refusal->pointer = check->problems[0].pointer;
+    refusal->message = check->problems[0].message;
+    refusal->more_count = check->problem_count - 1;
+    refusal->problems_omitted = check->problems_omitted;
+    if (refusal->more_count > 0) {
+        refusal->more = arena_get(work->arena, refusal->more_count * sizeof(*refusal->more));
+        memcpy(refusal->more, check->problems + 1, refusal->more_count * sizeof(*refusal->more));
+    }
+    check->problem_count = 0;
+    check->problems_omitted = 0;
+}
+
 void chunk_refuse(struct chunk_work *work, struct chunk_refusal refusal)
 {
     struct chunk         *chunk = work->chunk;
@@ -30,12 +53,10 @@ void chunk_refuse(struct chunk_work *work, struct chunk_refusal refusal)
     }
     if (work->rules->redact) { /* verdicts are stored too */
         struct redactions uncounted = {{0}};
-        struct bytes      pointer = bytes_of(refusal.pointer);
 
         refusal.id = redact_text(work->arena, refusal.id, &uncounted);
-        pointer = redact_text(work->arena, pointer, &uncounted); /* names that clients chose */
-        refusal.pointer = arena_text(work->arena, pointer);
     }
+    take_problems(work, &refusal);
     chunk->refusals[chunk->refusal_count++] = refusal;
 }
 
@@ -52,8 +73,6 @@ static bool refuse_event(struct chunk_work *work, size_t index, const struct val
                            .id = value_text_or(value_get(event, "id"), ""),
                            .seq = seq < 0 ? -1 : seq,
                            .code = code,
-                           .message = work->check.message,
-                           .pointer = work->check.pointer,
                        });
     return false;
 }
@@ -269,15 +288,13 @@ static void give_events(struct chunk_work *work)
 
 static int refuse_envelope(struct chunk_work *work, enum err_code code, struct err *err)
 {
-    const struct check *check = &work->check;
+    const struct chunk_refusal *first;
 
-    chunk_refuse(work, (struct chunk_refusal){.index = (size_t)CHUNK_NO_INDEX,
-                                              .seq = -1,
-                                              .code = code,
-                                              .message = check->message,
-                                              .pointer = check->pointer});
-    return err_set(err, code, "%s %s", check->pointer[0] == '\0' ? "the chunk" : check->pointer,
-                   check->message);
+    chunk_refuse(work,
+                 (struct chunk_refusal){.index = (size_t)CHUNK_NO_INDEX, .seq = -1, .code = code});
+    first = work->chunk->refusals;
+    return err_set(err, code, "%s %s", first->pointer[0] == '\0' ? "the chunk" : first->pointer,
+                   first->message);
 }
 
 static int refuse_count(struct chunk_work *work, const char *field, size_t count, size_t most,

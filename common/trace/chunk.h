@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "trace/event.h"
+#include "trace/field.h"
 #include "trace/redact.h"
 #include "value/value.h"
 
@@ -66,6 +67,10 @@ struct chunk_refusal {
     enum err_code code; /* SCHEMA, CONSENT_DENIED, TOO_LARGE, SEQ_NOT_INCREASING, DUPLICATE_EVENT */
     const char   *message;
     const char   *pointer; /* RFC 6901 into the request body: "/events/3/cmd" */
+
+    struct problem *more; /* what else is wrong with it */
+    size_t          more_count;
+    size_t          problems_omitted; /* that are wrong too and are not told */
 };
 
 struct chunk {
@@ -90,7 +95,9 @@ WARN_UNUSED int chunk_read(struct arena *arena, struct bytes msgpack, const stru
                            struct chunk *ret_chunk, struct err *err);
 
 /* The verdict that ingest answers, as JSON, appended:
- * {status, chunk_id, events_added, events_duplicate, artifacts_added, total_events, rejected[]} */
+ * {status, chunk_id, events_added, events_duplicate, artifacts_added, total_events, rejected[]}.
+ * Of a rejected event {code, message, pointer} are the first problem; if it has more, problems[]
+ * has all of them, PROBLEMS_MOST at most, and problems_omitted counts the others. */
 struct chunk_verdict {
     const char                 *status; /* success, partial, duplicate, pending */
     struct bytes                chunk_id;
@@ -100,7 +107,8 @@ struct chunk_verdict {
 };
 void chunk_verdict_write(struct buf *out, const struct chunk_verdict *verdict);
 
-/* RFC 9457 problem as JSON, appended; refusals become errors[{pointer, code, message}]. */
+/* RFC 9457 problem as JSON, appended; refusals become errors[{pointer, code, message}],
+ * one for every problem; problems_omitted counts those that are not there. */
 void problem_write(struct buf *out, const struct err *err, const struct chunk_refusal *refusals,
                    size_t refusal_count);
 

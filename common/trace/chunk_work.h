@@ -39,6 +39,7 @@ struct chunk_work {
     struct buf                server_time; /* ts_server_s as it stands in every line */
 };
 
+/* Takes message, pointer and what else is wrong out of work->check. */
 void chunk_refuse(struct chunk_work *work, struct chunk_refusal refusal);
 
 /* The event with this id that stands so far, or NULL. */

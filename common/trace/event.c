@@ -52,7 +52,8 @@ int trace_head_check(struct arena *arena, const struct value *head, const char *
     if (object_check(&check, object_of(OBJECT_head), &copy, NULL)) {
         return 0;
     }
-    *ret_pointer = check.pointer;
-    return err_set(err, ERR_SCHEMA, "%s %s", check.pointer[0] == '\0' ? "the body" : check.pointer,
-                   check.message);
+    *ret_pointer = check.problems[0].pointer;
+    return err_set(err, ERR_SCHEMA, "%s %s",
+                   check.problems[0].pointer[0] == '\0' ? "the body" : check.problems[0].pointer,
+                   check.problems[0].message);
 }

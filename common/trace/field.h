@@ -84,23 +84,33 @@ const struct object *object_of(enum object_id id);
 /* The field's index or -1. */
 int object_field(const struct object *object, struct bytes name);
 
-/* What a check needs and what it says about the first thing that is wrong. */
+/* One thing that is wrong. */
+struct problem {
+    const char *pointer; /* RFC 6901, from where the check began: "/session/role" */
+    const char *message;
+};
+
+enum { PROBLEMS_MOST = 8 };
+
+/* What a check needs and what it says about what is wrong: the first problems in the order of the
+ * members as sent, then what is missing. Who reports them sets the counts to 0 again. */
 struct check {
-    struct arena *arena;
-    size_t        id_chars, path_chars;
-    const char   *pointer; /* RFC 6901, from where the check began: "/session/role" */
-    const char   *message;
+    struct arena  *arena;
+    size_t         id_chars, path_chars;
+    struct problem problems[PROBLEMS_MOST];
+    size_t         problem_count;
+    size_t         problems_omitted; /* more than there is room for */
 };
 
 /* Is the value such an object? On success slots[i] is the member for fields[i], or NULL (slots may be
- * NULL; it has FIELDS_MOST places). Members are those of `value`. False fills pointer and message. */
+ * NULL; it has FIELDS_MOST places). Members are those of `value`. False adds problems. */
 bool object_check(struct check *check, const struct object *object, struct value *value,
                   struct value **slots);
 
-/* Always false, so that a check can end in one line. */
+/* Adds a problem. Always false, so that a check can end in one line. */
 bool check_failed(struct check *check, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Puts a member's name or an item's index in front of the pointer; false too. */
+/* Puts a member's name or an item's index in front of every pointer; false too. */
 bool check_in(struct check *check, struct bytes name);
 bool check_at(struct check *check, size_t index);
 

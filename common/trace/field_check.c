@@ -14,18 +14,22 @@ bool check_failed(struct check *check, const char *fmt, ...)
     char    words[512];
     va_list args;
 
+    if (check->problem_count == PROBLEMS_MOST) {
+        check->problems_omitted++;
+        return false;
+    }
     va_start(args, fmt);
     (void)vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    check->message = arena_text(check->arena, bytes_of(words));
-    check->pointer = "";
+    check->problems[check->problem_count++] =
+        (struct problem){.pointer = "", .message = arena_text(check->arena, bytes_of(words))};
     return false;
 }
 
-bool check_in(struct check *check, struct bytes name)
+static const char *pointer_in(struct arena *arena, struct bytes name, const char *inner)
 {
-    size_t rest = strlen(check->pointer);
-    char  *pointer = arena_get(check->arena, 1 + 2 * name.size + rest + 1);
+    size_t rest = strlen(inner);
+    char  *pointer = arena_get(arena, 1 + 2 * name.size + rest + 1);
     size_t at = 0;
 
     pointer[at++] = '/';
@@ -39,15 +43,36 @@ bool check_in(struct check *check, struct bytes name)
             pointer[at++] = (char)name.data[i];
         }
     }
-    memcpy(pointer + at, check->pointer, rest + 1);
-    check->pointer = pointer;
+    memcpy(pointer + at, inner, rest + 1);
+    return pointer;
+}
+
+/* The problems from `first` on are of the member; those before it are of its neighbours. */
+static bool failed_in(struct check *check, size_t first, struct bytes name)
+{
+    for (size_t i = first; i < check->problem_count; i++) {
+        check->problems[i].pointer = pointer_in(check->arena, name, check->problems[i].pointer);
+    }
     return false;
+}
+
+static bool failed_at(struct check *check, size_t first, size_t index)
+{
+    for (size_t i = first; i < check->problem_count; i++) {
+        check->problems[i].pointer =
+            arena_format(check->arena, "/%zu%s", index, check->problems[i].pointer);
+    }
+    return false;
+}
+
+bool check_in(struct check *check, struct bytes name)
+{
+    return failed_in(check, 0, name);
 }
 
 bool check_at(struct check *check, size_t index)
 {
-    check->pointer = arena_format(check->arena, "/%zu%s", index, check->pointer);
-    return false;
+    return failed_at(check, 0, index);
 }
 
 enum { SHOWN_BYTES = 40 };
@@ -214,6 +239,8 @@ static bool check_item(struct check *check, const struct field *field, struct va
 
 static bool check_list(struct check *check, const struct field *field, struct value *value)
 {
+    bool good = true;
+
     if ((double)value->count > field->most) {
         return check_failed(check, "has %u items; at most %.0f are allowed", value->count,
                             field->most);
@@ -222,21 +249,27 @@ static bool check_list(struct check *check, const struct field *field, struct va
         return true;
     }
     for (uint32_t i = 0; i < value->count; i++) {
+        size_t first = check->problem_count;
+
         if (!check_item(check, field, &value->as.items[i])) {
-            return check_at(check, i);
+            good = failed_at(check, first, i);
         }
     }
-    return true;
+    return good;
 }
 
 static bool check_counts(struct check *check, struct value *value)
 {
+    bool good = true;
+
     for (uint32_t i = 0; i < value->count; i++) {
+        size_t first = check->problem_count;
+
         if (!check_whole(check, &value->as.members[i].value, 0, 9007199254740991)) {
-            return check_in(check, value->as.members[i].name);
+            good = failed_in(check, first, value->as.members[i].name);
         }
     }
-    return true;
+    return good;
 }
 
 /* What a kind wants to see, and how it is called. */
@@ -321,29 +354,42 @@ static bool check_members(struct check *check, const struct object *object, stru
                           struct value **slots, uint32_t *ret_seen)
 {
     uint32_t seen = 0;
+    bool     good = true;
 
     for (uint32_t i = 0; i < value->count; i++) {
         struct value_member *member = &value->as.members[i];
         int                  index = object_field(object, member->name);
+        size_t               first = check->problem_count;
 
         if (index < 0) {
             if (object->open) {
                 continue;
             }
             check_failed(check, "is not a field of %s", object->name);
-            return check_in(check, member->name);
+            good = failed_in(check, first, member->name);
+            continue;
         }
         if (object->fields[index].need == FIELD_SERVER) {
             continue;
         }
         if (!check_field(check, &object->fields[index], &member->value)) {
-            return check_in(check, member->name);
+            good = failed_in(check, first, member->name);
         }
         seen |= 1U << index;
         slots[index] = &member->value;
     }
     *ret_seen = seen;
-    return true;
+    return good;
+}
+
+static void check_missing(struct check *check, const struct object *object, uint32_t missing)
+{
+    for (; missing != 0; missing &= missing - 1) {
+        size_t first = check->problem_count;
+
+        check_failed(check, "is missing");
+        failed_in(check, first, object->fields[__builtin_ctz(missing)].name);
+    }
 }
 
 bool object_check(struct check *check, const struct object *object, struct value *value,
@@ -353,6 +399,7 @@ bool object_check(struct check *check, const struct object *object, struct value
     const char   *wrong;
     uint32_t      seen = 0;
     uint32_t      missing;
+    bool          good;
 
     if (value->kind != VALUE_MAP) {
         return check_failed(check, "must be an object, and is %s",
@@ -362,13 +409,11 @@ bool object_check(struct check *check, const struct object *object, struct value
         slots = own;
     }
     memset(slots, 0, object->count * sizeof(struct value *));
-    if (!check_members(check, object, value, slots, &seen)) {
-        return false;
-    }
+    good = check_members(check, object, value, slots, &seen);
     missing = object->required & ~seen;
-    if (missing != 0) {
-        check_failed(check, "is missing");
-        return check_in(check, object->fields[__builtin_ctz(missing)].name);
+    check_missing(check, object, missing);
+    if (!good || missing != 0) {
+        return false;
     }
     wrong = object->rule->holds == NULL ? NULL : object->rule->holds(object, slots);
     return wrong == NULL || check_failed(check, "%s", wrong);

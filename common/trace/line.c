@@ -8,12 +8,9 @@ static bool refuse(struct chunk_work *work, struct event_work *event, enum err_c
 {
     check_at(&work->check, event->index);
     check_in(&work->check, BYTES("events"));
-    chunk_refuse(work, (struct chunk_refusal){.index = event->index,
-                                              .id = event->id,
-                                              .seq = event->seq,
-                                              .code = code,
-                                              .message = work->check.message,
-                                              .pointer = work->check.pointer});
+    chunk_refuse(work,
+                 (struct chunk_refusal){
+                     .index = event->index, .id = event->id, .seq = event->seq, .code = code});
     work->lines.size = event->line_at;
     return false;
 }

@@ -547,6 +547,19 @@ static const char *translated(struct arena *arena, const struct pr_event *event,
                         strncmp(at, "metadata", 8) == 0 ? end : "");
 }
 
+/* A copy: the batch is translated again when its transaction is. */
+static struct problem *translated_more(struct arena *arena, const struct pr_event *event,
+                                       const struct chunk_refusal *refusal)
+{
+    struct problem *more = arena_get(arena, (refusal->more_count + 1) * sizeof(*more));
+
+    for (size_t i = 0; i < refusal->more_count; i++) {
+        more[i] = (struct problem){.pointer = translated(arena, event, refusal->more[i].pointer),
+                                   .message = refusal->more[i].message};
+    }
+    return more;
+}
+
 void pr_batch_translate(struct arena *arena, const struct pr_batch *batch,
                         struct chunk_refusal *refusals, size_t count)
 {
@@ -556,6 +569,7 @@ void pr_batch_translate(struct arena *arena, const struct pr_batch *batch,
 
             refusals[i].index = event->index;
             refusals[i].pointer = translated(arena, event, refusals[i].pointer);
+            refusals[i].more = translated_more(arena, event, &refusals[i]);
         }
     }
 }

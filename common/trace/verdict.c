@@ -44,6 +44,35 @@ static void put_whole(struct buf *out, const char *name, int64_t whole)
     number_put_whole(out, whole);
 }
 
+static void put_problem(struct buf *out, const char *pointer, const char *code, const char *message)
+{
+    buf_put_byte(out, '{');
+    put_member(out, "pointer", pointer);
+    buf_put_byte(out, ',');
+    if (code != NULL) {
+        put_member(out, "code", code);
+        buf_put_byte(out, ',');
+    }
+    put_member(out, "message", message);
+    buf_put_byte(out, '}');
+}
+
+/* All of them, the first too, so that a client has to look at one place only. */
+static void put_problems(struct buf *out, const struct chunk_refusal *refusal)
+{
+    buf_put_text(out, ",\"problems\":[");
+    put_problem(out, refusal->pointer, NULL, refusal->message);
+    for (size_t i = 0; i < refusal->more_count; i++) {
+        buf_put_byte(out, ',');
+        put_problem(out, refusal->more[i].pointer, NULL, refusal->more[i].message);
+    }
+    buf_put_byte(out, ']');
+    if (refusal->problems_omitted > 0) {
+        buf_put_byte(out, ',');
+        put_whole(out, "problems_omitted", (int64_t)refusal->problems_omitted);
+    }
+}
+
 static void put_rejected(struct buf *out, const struct chunk_refusal *refusal)
 {
     if (refusal->index == (size_t)CHUNK_NO_INDEX) {
@@ -67,6 +96,9 @@ static void put_rejected(struct buf *out, const struct chunk_refusal *refusal)
     put_member(out, "message", refusal->message);
     buf_put_byte(out, ',');
     put_member(out, "pointer", refusal->pointer);
+    if (refusal->more_count > 0) {
+        put_problems(out, refusal);
+    }
     buf_put_byte(out, '}');
 }
 
@@ -117,20 +149,22 @@ void pr_verdict_write(struct buf *out, const struct pr_verdict *verdict)
     buf_put_text(out, "]}");
 }
 
-static void put_error(struct buf *out, const struct chunk_refusal *refusal)
+static void put_errors(struct buf *out, const struct chunk_refusal *refusal)
 {
-    buf_put_byte(out, '{');
-    put_member(out, "pointer", refusal->pointer);
-    buf_put_byte(out, ',');
-    put_member(out, "code", err_name(refusal->code));
-    buf_put_byte(out, ',');
-    put_member(out, "message", refusal->message);
-    buf_put_byte(out, '}');
+    const char *code = err_name(refusal->code);
+
+    put_problem(out, refusal->pointer, code, refusal->message);
+    for (size_t i = 0; i < refusal->more_count; i++) {
+        buf_put_byte(out, ',');
+        put_problem(out, refusal->more[i].pointer, code, refusal->more[i].message);
+    }
 }
 
 void problem_write(struct buf *out, const struct err *err, const struct chunk_refusal *refusals,
                    size_t refusal_count)
 {
+    int64_t omitted = 0;
+
     buf_format(out, "{\"type\":\"urn:prt:problem:%s\",", err_name(err->code));
     put_member(out, "title", err_words(err->code));
     buf_put_byte(out, ',');
@@ -141,7 +175,13 @@ void problem_write(struct buf *out, const struct err *err, const struct chunk_re
     put_member(out, "code", err_name(err->code));
     for (size_t i = 0; i < refusal_count; i++) {
         buf_put_text(out, i == 0 ? ",\"errors\":[" : ",");
-        put_error(out, &refusals[i]);
+        put_errors(out, &refusals[i]);
+        omitted += (int64_t)refusals[i].problems_omitted;
     }
-    buf_put_text(out, refusal_count > 0 ? "]}" : "}");
+    buf_put_text(out, refusal_count > 0 ? "]" : "");
+    if (omitted > 0) {
+        buf_put_byte(out, ',');
+        put_whole(out, "problems_omitted", omitted);
+    }
+    buf_put_byte(out, '}');
 }

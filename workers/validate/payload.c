@@ -53,9 +53,35 @@ static void put_artifact(struct buf *out, const struct artifact_record *artifact
     msgpack_put_whole(out, artifact->created_us);
 }
 
+/* What else is wrong, [index in "r", omitted, pointer, message, ...]: an older version reads on
+ * without it. */
+static void put_more(struct buf *out, const struct content *content)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < content->refusal_count; i++) {
+        count += content->refusals[i].more_count > 0;
+    }
+    msgpack_put_list(out, count);
+    for (size_t i = 0; i < content->refusal_count; i++) {
+        const struct chunk_refusal *refusal = &content->refusals[i];
+
+        if (refusal->more_count == 0) {
+            continue;
+        }
+        msgpack_put_list(out, (uint32_t)(2 + 2 * refusal->more_count));
+        msgpack_put_whole(out, (int64_t)i);
+        msgpack_put_whole(out, (int64_t)refusal->problems_omitted);
+        for (size_t j = 0; j < refusal->more_count; j++) {
+            msgpack_put_bin(out, bytes_of(refusal->more[j].pointer));
+            msgpack_put_bin(out, bytes_of(refusal->more[j].message));
+        }
+    }
+}
+
 void payload_write(struct buf *out, const struct content *content)
 {
-    msgpack_put_map(out, 4);
+    msgpack_put_map(out, 5);
     put_name(out, "v");
     msgpack_put_whole(out, 1);
     put_name(out, "e");
@@ -73,6 +99,8 @@ void payload_write(struct buf *out, const struct content *content)
     for (size_t i = 0; i < content->artifact_count; i++) {
         put_artifact(out, &content->artifacts[i]);
     }
+    put_name(out, "m");
+    put_more(out, content);
 }
 
 /* -------------------------------- reading -------------------------------- */
@@ -129,6 +157,29 @@ static void read_refusal(struct arena *arena, const struct value *fields,
     };
 }
 
+static void read_more(struct arena *arena, const struct value *item, const struct content *content)
+{
+    int64_t               index = value_whole_or(&item->as.items[0], -1);
+    size_t                count = (item->count - 2) / 2;
+    struct chunk_refusal *refusal;
+
+    if (index < 0 || (size_t)index >= content->refusal_count) {
+        return;
+    }
+    refusal = &content->refusals[index];
+    refusal->problems_omitted = (size_t)value_whole_or(&item->as.items[1], 0);
+    refusal->more = arena_get(arena, (count + 1) * sizeof(*refusal->more));
+    refusal->more_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct value *pair = &item->as.items[2 + 2 * i];
+
+        refusal->more[i] = (struct problem){
+            .pointer = arena_text(arena, value_text_or(&pair[0], "")),
+            .message = arena_text(arena, value_text_or(&pair[1], "")),
+        };
+    }
+}
+
 static bool read_artifact(const struct value *fields, struct artifact_record *ret_artifact)
 {
     struct bytes hash = value_text_or(&fields[1], "");
@@ -154,6 +205,7 @@ static bool read_items(struct arena *arena, const struct value *payload, struct 
     const struct value *events = items_of(payload, "e");
     const struct value *refusals = items_of(payload, "r");
     const struct value *artifacts = items_of(payload, "a");
+    const struct value *more = value_get(payload, "m"); /* none from an older version */
     bool                good = true;
 
     if (events == NULL || refusals == NULL || artifacts == NULL) {
@@ -174,6 +226,12 @@ static bool read_items(struct arena *arena, const struct value *payload, struct 
     content->event_count = events->count;
     content->refusal_count = refusals->count;
     content->artifact_count = artifacts->count;
+    for (uint32_t i = 0; more != NULL && more->kind == VALUE_LIST && i < more->count; i++) {
+        if (more->as.items[i].kind != VALUE_LIST || more->as.items[i].count < 4) {
+            return false;
+        }
+        read_more(arena, &more->as.items[i], content);
+    }
     return good;
 }
 

@@ -398,12 +398,78 @@ TEST(chunk, says_no_secret_in_a_refusal)
 
 /* -------- answers -------- */
 
+TEST(chunk, tells_every_problem_of_an_event_up_to_a_bound)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      out = {0};
+    struct chunk_rules           rules = chunk_rules_usual();
+    struct chunk_verdict         verdict = {.status = "partial", .chunk_id = BYTES("c")};
+    struct chunk                 chunk;
+    struct err                   err;
+
+    CHECK_WORKS(chunk_of_event(
+        arena,
+        "'id':'','ts_client_s':'x','type':'cmd_run','cmd':1,'a~b':1,'c':1,'d':1,'e':1,'f':1,'g':1",
+        &rules, &chunk, &err));
+    CHECK_NUMBER(chunk.refusal_count, 1);
+    CHECK_TEXT(chunk.refusals[0].pointer, "/events/0/id");
+    CHECK_NUMBER(chunk.refusals[0].more_count, PROBLEMS_MOST - 1);
+    CHECK_TEXT(chunk.refusals[0].more[0].pointer, "/events/0/ts_client_s");
+    CHECK_TEXT(chunk.refusals[0].more[1].pointer, "/events/0/cmd");
+    CHECK_TEXT(chunk.refusals[0].more[2].pointer, "/events/0/a~0b");
+    CHECK(chunk.refusals[0].problems_omitted >= 2); /* one unknown member, and seq is missing */
+
+    CHECK_WORKS(
+        chunk_of_event(arena, "'id':'','ts_client_s':5,'seq':-1," NOTE, &rules, &chunk, &err));
+    verdict.refusals = chunk.refusals;
+    verdict.refusal_count = chunk.refusal_count;
+    chunk_verdict_write(&out, &verdict);
+    CHECK(strstr(buf_text(&out),
+                 "\"message\":\"must not be empty\",\"pointer\":\"/events/0/id\",\"problems\":["
+                 "{\"pointer\":\"/events/0/id\",\"message\":\"must not be empty\"},"
+                 "{\"pointer\":\"/events/0/seq\",\"message\":") != NULL);
+    CHECK(strstr(buf_text(&out), "problems_omitted") == NULL);
+    out.size = 0;
+    (void)err_set(&err, ERR_EVENTS_REFUSED, "none stands");
+    problem_write(&out, &err, chunk.refusals, chunk.refusal_count);
+    CHECK(strstr(buf_text(&out), "{\"pointer\":\"/events/0/seq\",\"code\":\"schema\"") != NULL);
+}
+
+TEST(chunk, problems_of_an_event_are_not_its_neighbours)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct chunk_rules           rules = chunk_rules_usual();
+    struct chunk                 chunk;
+    struct err                   err;
+
+    CHECK_WORKS(chunk_of(arena,
+                         "{'chunk_id':'c','chunk_seq':0,'events':["
+                         "{'id':'','ts_client_s':5,'seq':-1," NOTE "},"
+                         "{'id':'b','ts_client_s':5,'seq':1," NOTE "},"
+                         "{'id':'','ts_client_s':5,'seq':2," NOTE "}]}",
+                         &rules, &chunk, &err));
+    CHECK_NUMBER(chunk.event_count, 1);
+    CHECK_NUMBER(chunk.refusal_count, 2);
+    CHECK_NUMBER(chunk.refusals[0].more_count, 1);
+    CHECK_NUMBER(chunk.refusals[1].more_count, 0);
+    CHECK_TEXT(chunk.refusals[1].pointer, "/events/2/id");
+}
+
 TEST(chunk, verdict_is_what_the_interface_says)
 {
     CLEANUP(buf) struct buf    out = {0};
     const struct chunk_refusal refusals[] = {
-        {1, BYTES("e\"2"), 5, ERR_SEQ_NOT_INCREASING, "m", "/events/1/seq"},
-        {(size_t)CHUNK_NO_INDEX, {NULL, 0}, -1, ERR_SCHEMA, "n", "/artifacts/x"},
+        {.index = 1,
+         .id = BYTES("e\"2"),
+         .seq = 5,
+         .code = ERR_SEQ_NOT_INCREASING,
+         .message = "m",
+         .pointer = "/events/1/seq"},
+        {.index = (size_t)CHUNK_NO_INDEX,
+         .seq = -1,
+         .code = ERR_SCHEMA,
+         .message = "n",
+         .pointer = "/artifacts/x"},
     };
     const struct chunk_verdict verdict = {.status = "partial",
                                           .chunk_id = BYTES("c-1"),
@@ -428,7 +494,11 @@ TEST(chunk, verdict_is_what_the_interface_says)
 TEST(chunk, problem_names_the_fields_and_is_utf8_whatever_the_story_holds)
 {
     CLEANUP(buf) struct buf    out = {0};
-    const struct chunk_refusal refusal = {0, BYTES("e"), 1, ERR_SCHEMA, "is missing", "/chunk_id"};
+    const struct chunk_refusal refusal = {.id = BYTES("e"),
+                                          .seq = 1,
+                                          .code = ERR_SCHEMA,
+                                          .message = "is missing",
+                                          .pointer = "/chunk_id"};
     struct err                 err;
 
     (void)err_set(&err, ERR_SCHEMA, "/chunk_id \xff is \"missing\" \xc3");

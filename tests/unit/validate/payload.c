@@ -15,13 +15,17 @@ TEST(payload, comes_back_as_it_was_written)
                                           .seq = 1LL << 52,
                                           .type = EVENT_commit,
                                           .line = BYTES("{\"a\":1}")};
+    struct problem               more[] = {{"/b", "is missing"}, {"/c", "must not be empty"}};
     struct chunk_refusal         refusals[] = {
                 {.index = 1,
                  .id = BYTES("x"),
                  .seq = -1,
                  .code = ERR_CONSENT_DENIED,
                  .message = "no",
-                 .pointer = "/a"},
+                 .pointer = "/a",
+                 .more = more,
+                 .more_count = 2,
+                 .problems_omitted = 7},
                 {.index = (size_t)CHUNK_NO_INDEX,
                  .seq = 5,
                  .code = ERR_SCHEMA,
@@ -50,6 +54,10 @@ TEST(payload, comes_back_as_it_was_written)
     CHECK_NUMBER(back.refusals[0].code, ERR_CONSENT_DENIED);
     CHECK_TEXT(back.refusals[0].message, "no");
     CHECK_TEXT(back.refusals[0].pointer, "/a");
+    CHECK(back.refusals[0].more_count == 2 && back.refusals[0].problems_omitted == 7);
+    CHECK_TEXT(back.refusals[0].more[1].pointer, "/c");
+    CHECK_TEXT(back.refusals[0].more[1].message, "must not be empty");
+    CHECK_NUMBER(back.refusals[1].more_count, 0);
     CHECK(back.refusals[1].index == (size_t)CHUNK_NO_INDEX && back.refusals[1].seq == 5);
     CHECK_NUMBER(back.artifact_count, 2);
     CHECK(memcmp(back.artifacts[0].sha256, artifacts[0].sha256, STORE_HASH) == 0);
