@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "gateway/api/publish.h"
 #include "gateway/api/resources.h"
+#include "trace/redact.h"
 #include "value/msgpack.h"
 
 enum { ARTIFACT_KEY = 96, CONTENT_TYPE_MOST = 256 };
@@ -48,8 +49,16 @@ static bool ends_with(const char *text, const char *end)
 
 static int check_name(struct exchange *x, struct err *err)
 {
-    const char *name = x->param[1];
+    const char       *name = x->param[1];
+    struct redactions none = {{0}};
 
+    /* First: the other refusals quote the name. */
+    if (gateway_of(x)->config->redact &&
+        redact_text(x->arena, bytes_of(name), &none).data != (const uint8_t *)name) {
+        return err_set(err, ERR_SCHEMA,
+                       "artifact: its name looks like a secret; names are stored as they are, give"
+                       " the event another id");
+    }
     if (strcmp(name, "final_workspace_snapshot") == 0 ||
         strcmp(name, "start_workspace_snapshot") == 0) {
         if ((caller_of(x)->consent & CONSENT_SNAPSHOTS) == 0) {
@@ -161,17 +170,16 @@ static int put_object(struct reader *reader, struct exchange *x, struct err *err
         size == upload->size) {
         return 0;
     }
-    return blob_put_file(blob, BUCKET_ARTIFACTS, upload->key, upload->fd, upload->size,
-                         upload->content_type == NULL ? "application/octet-stream"
-                                                      : upload->content_type,
-                         err);
+    return blob_put_file(
+        blob, BUCKET_ARTIFACTS, upload->key, upload->fd, upload->size,
+        upload->content_type == NULL ? "application/octet-stream" : upload->content_type, err);
 }
 
 static int finish(struct reader *reader, struct exchange *x, struct err *err)
 {
     CLEANUP(buf) struct buf body = {0};
-    struct upload_state *upload = x->work;
-    uint8_t              hash[HASH_BYTES];
+    struct upload_state    *upload = x->work;
+    uint8_t                 hash[HASH_BYTES];
 
     TRY(keep_block(reader, x, err));
     sha256_finish(upload->sha, hash);

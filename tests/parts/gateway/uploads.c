@@ -34,16 +34,16 @@ static struct http_answer put(struct world *world, const char *trace, const char
 TEST(uploads, are_stored_under_their_hash_and_told_to_validate)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
-    struct message     message;
-    struct value       json;
-    struct bytes       stored;
-    struct bytes       body;
-    struct bytes       raw;
-    struct err         err = {0};
-    char               hash[HASH_HEX];
-    const char        *token;
-    const char        *key;
+    struct http_answer           answer;
+    struct message               message;
+    struct value                 json;
+    struct bytes                 stored;
+    struct bytes                 body;
+    struct bytes                 raw;
+    struct err                   err = {0};
+    char                         hash[HASH_HEX];
+    const char                  *token;
+    const char                  *key;
 
     if (world == NULL) {
         return;
@@ -74,9 +74,9 @@ TEST(uploads, are_stored_under_their_hash_and_told_to_validate)
 TEST(uploads, with_another_hash_than_promised_are_refused)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
-    char               hash[HASH_HEX];
-    const char        *token;
+    struct http_answer           answer;
+    char                         hash[HASH_HEX];
+    const char                  *token;
 
     if (world == NULL) {
         return;
@@ -109,6 +109,18 @@ TEST(uploads, too_large_or_misnamed_or_without_consent_are_refused)
     CHECK_PROBLEM(&answer, 413, "too_large");
     answer = put(world, trace, token, "notes.txt", noise(world, 900 * 1000), NULL);
     CHECK_PROBLEM(&answer, 422, "schema");
+    answer = put(world, trace, token,
+                 "AKIA"
+                 "Z7Q2MNOPRSTUVWX3.stdout",
+                 BYTES("x"), NULL);
+    CHECK_PROBLEM(&answer, 422, "schema");
+    CHECK(strstr(arena_text(world->arena, answer.body), "looks like a secret") != NULL);
+    answer = put(world, trace, token,
+                 "AKIA"
+                 "Z7Q2MNOPRSTUVWX3.txt",
+                 BYTES("x"), NULL);
+    CHECK_PROBLEM(&answer, 422, "schema");
+    CHECK(strstr(arena_text(world->arena, answer.body), "AKIA") == NULL);
     upload_token_write(tokens, &out, &(struct upload){"dev", trace, CONSENT_COMMANDS, 4000000000});
     answer = put(world, trace, buf_text(&out), "start_workspace_snapshot", BYTES("x"), NULL);
     CHECK_PROBLEM(&answer, 422, "consent_denied");
