@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "crypto/crypto.h"
 #include "workers/qa/report/seal.h"
@@ -27,6 +28,7 @@ struct ear {
     struct spool *report;
     const char   *order; /* path of the order, to be emptied */
     size_t        heard; /* of RUNNER_READY */
+    int64_t       ready_us;
     bool          wrong;
 };
 
@@ -42,8 +44,11 @@ static int ear_take(void *self, struct bytes bytes, struct err *err)
         ear->heard++;
         bytes.data++;
         bytes.size--;
-        if (RUNNER_READY[ear->heard] == '\0' && truncate(ear->order, 0) < 0) {
-            return err_errno(err, "withdrawing the order %s", ear->order);
+        if (RUNNER_READY[ear->heard] == '\0') {
+            ear->ready_us = clock_mono_us();
+            if (truncate(ear->order, 0) < 0) {
+                return err_errno(err, "withdrawing the order %s", ear->order);
+            }
         }
     }
     return ear->wrong || bytes.size == 0 ? 0 : spool_take(ear->report, bytes, err);
@@ -128,6 +133,25 @@ static int witness_check(const struct arm *arm, int exit_status, struct err *err
     }
 }
 
+/* A run that never got ready spent its time in the tests' step: who was there instead is unknown.
+ */
+static void steps_note(const struct sandbox_end *end, int64_t from_us, int64_t ready_us,
+                       struct steps *ret_steps)
+{
+    int64_t now_us = clock_mono_us();
+    int64_t ended_us = end->started_us + end->took_ms * 1000;
+    int64_t ready = ready_us == 0 ? end->started_us : ready_us;
+
+    if (end->started_us == 0) {
+        *ret_steps = (struct steps){.start = now_us - from_us};
+        return;
+    }
+    *ret_steps = (struct steps){.start = end->started_us - from_us,
+                                .ready = ready - end->started_us,
+                                .tests = ended_us - ready,
+                                .remove = now_us - ended_us};
+}
+
 int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *arm,
             struct spool *log, struct spool *report, struct heart *heart, struct arm_end *ret_end,
             struct err *err)
@@ -147,15 +171,20 @@ int arm_run(struct sandbox *sandbox, const struct job *job, const struct arm *ar
         .result = {ear_take, &ear},
         .tick = {heart_beat, heart}};
     struct sandbox_end end;
+    int64_t            from_us;
 
     TRY(inputs_make(job, arm, nonce, &run.inputs, err));
     ear.order = arena_format(arena, "%s/" RUNNER_ORDER, run.inputs);
     TRY(spool_say(log, err, "== %s: %s in %s ==\n", arm->name, arm->runner->framework,
                   arm->image->name));
+    from_us = clock_mono_us();
     TRY(sandbox_run(sandbox, &run, &end, err));
+    steps_note(&end, from_us, ear.ready_us, &ret_end->steps);
     TRY(log_end(log, &end, err));
     TRY(witness_check(arm, end.exit_status, err));
     ret_end->took_ms = end.took_ms;
+    from_us = clock_mono_us();
     judge(arena, &end, report, nonce, ret_end);
+    ret_end->steps.judge = clock_mono_us() - from_us;
     return 0;
 }

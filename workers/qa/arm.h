@@ -19,6 +19,7 @@
 #include "workers/qa/runner.h"
 #include "workers/qa/sandbox/job.h"
 #include "workers/qa/spool.h"
+#include "workers/qa/steps.h"
 #include "workers/qa/workspace.h"
 
 struct arm {
@@ -36,6 +37,7 @@ struct arm {
 struct arm_end {
     struct verdict verdict;
     int64_t        took_ms;
+    struct steps   steps;
     const char    *detail; /* more about the verdict, or NULL */
 };
 

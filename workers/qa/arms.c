@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/arms.h"
 
+#include "base/clock.h"
 #include "workers/qa/layer.h"
 
 /* Tests that a repeat runs at most; of those that failed or changed, the first by name. */
@@ -20,6 +21,16 @@ static const char *root_of(const struct arms *arms, const struct workspace *work
     return arena_format(arms->arena, "%s/%s", workspace->dir, workspace->root);
 }
 
+static void arm_note(struct arms *arms, const struct arm_end *end)
+{
+    arms->took_ms += end->took_ms;
+    arms->steps.start += end->steps.start;
+    arms->steps.ready += end->steps.ready;
+    arms->steps.tests += end->steps.tests;
+    arms->steps.remove += end->steps.remove;
+    arms->steps.judge += end->steps.judge;
+}
+
 /* Runs the tests of a round whose workspace and image are there. */
 static int round_test(struct arms *arms, const char *name, struct round *round, struct err *err)
 {
@@ -34,15 +45,19 @@ static int round_test(struct arms *arms, const char *name, struct round *round, 
     TRY(spool_open(&round->report, arms->job->dir, err));
     TRY(arm_run(arms->examiner->sandbox, arms->job, &arm, &arms->log, &round->report, arms->heart,
                 &round->end, err));
-    arms->took_ms += round->end.took_ms;
+    arm_note(arms, &round->end);
     round->ran = true;
     return 0;
 }
 
 static int round_image(struct arms *arms, const char *name, struct round *round, struct err *err)
 {
-    return layer_image(arms->examiner, arms->job, name, &round->workspace, &arms->log, arms->heart,
-                       &round->image, err);
+    int64_t from_us = clock_mono_us();
+
+    TRY(layer_image(arms->examiner, arms->job, name, &round->workspace, &arms->log, arms->heart,
+                    &round->image, err));
+    arms->steps.layer += clock_mono_us() - from_us;
+    return 0;
 }
 
 static int round_fetch(struct arms *arms, const char *name, const struct snapshot *snapshot,
@@ -50,9 +65,11 @@ static int round_fetch(struct arms *arms, const char *name, const struct snapsho
 {
     struct examiner *examiner = arms->examiner;
     const char      *dir = arena_format(arms->arena, "%s/%s", arms->job->dir, name);
+    int64_t          from_us = clock_mono_us();
 
     TRY(workspace_fetch(arms->arena, examiner->blob, snapshot, &examiner->pack, dir, arms->heart,
                         &round->workspace, err));
+    arms->steps.unpack += clock_mono_us() - from_us;
     return round_image(arms, name, round, err);
 }
 
@@ -147,7 +164,7 @@ static int repeat_run(struct arms *arms, const struct round *round, const char *
     TRY(spool_open(&report, arms->job->dir, err));
     TRY(arm_run(arms->examiner->sandbox, arms->job, &arm, &arms->log, &report, arms->heart, &end,
                 err));
-    arms->took_ms += end.took_ms;
+    arm_note(arms, &end);
     arms->repeats++;
     /* A run that cannot be believed says nothing about single tests. */
     if (end.verdict.believed) {

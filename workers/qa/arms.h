@@ -42,6 +42,7 @@ struct arms {
     struct id_list       flaky, missing;
     int                  repeats;
     int64_t              took_ms; /* of all runs */
+    struct steps         steps;
 };
 
 void arms_done(struct arms *arms);

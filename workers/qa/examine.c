@@ -129,6 +129,7 @@ static int finding_make(struct arms *arms, struct validation *validation,
     struct finding finding = {.status = validation->status, .reason = validation->reason};
     struct value   log = {0};
     struct value   report = {0};
+    int64_t        from_us = clock_mono_us();
 
     TRY(spool_add(arms, &arms->log, "log", "text/plain; charset=utf-8", &log, &finding, err));
     validation->log = finding.artifact_count > 0 ? &log : NULL;
@@ -139,7 +140,9 @@ static int finding_make(struct arms *arms, struct validation *validation,
                       err));
         validation->report = finding.artifact_count > count ? &report : NULL;
     }
+    arms->steps.store += clock_mono_us() - from_us;
     finding.took_ms = arms->took_ms;
+    finding.steps = arms->steps;
     finding.validation = validation_value(arms->arena, validation);
     *ret_finding = finding;
     return 0;

@@ -48,6 +48,7 @@ struct finding {
     const char            *artifact_kinds[2];
     size_t                 artifact_count;
     int64_t                took_ms;
+    struct steps           steps;
 };
 
 /* -1 only for what should be tried again later (an outage, a lost lease, a failing sandbox before

@@ -123,7 +123,11 @@ static int tests_run(struct qa *qa, struct delivery *in, int64_t trace_no,
     TRY(snapshot_read(qa, in, trace_no, "start_workspace_snapshot", &question.before, err));
     TRY(examine(&qa->examiner, in->arena, &question, &heart, &finding, err));
     LOG(&in->log, INFO, "tests finished", KV("status", verdict_word(finding.status)),
-        KV("reason", finding.reason), KV("took_ms", finding.took_ms));
+        KV("reason", finding.reason), KV("took_ms", finding.took_ms),
+        KV("unpack_ms", finding.steps.unpack / 1000), KV("layer_ms", finding.steps.layer / 1000),
+        KV("start_ms", finding.steps.start / 1000), KV("ready_ms", finding.steps.ready / 1000),
+        KV("tests_ms", finding.steps.tests / 1000), KV("remove_ms", finding.steps.remove / 1000),
+        KV("judge_ms", finding.steps.judge / 1000), KV("store_ms", finding.steps.store / 1000));
     return finding_save(qa, in, trace_no, job_id, &finding, ret_done, err);
 }
 

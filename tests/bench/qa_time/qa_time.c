@@ -4,6 +4,7 @@
  *
  * usage: qa_time starts BASE DIR [N]             a row per way of running it, N times in turns
  *        qa_time jobs BASE DIR WARM AT_ONCE S    jobs a minute through examine(), for S seconds
+ *        qa_time steps BASE DIR WARM N          where the time of one job goes, mean of N
  *        qa_time big BASE DIR MIB                memory while a workspace of that size is fetched
  *
  * BASE is what deploy/images/make-base printed, DIR an empty directory. Run by tests/bench/qa.
@@ -476,6 +477,56 @@ static void jobs(struct bench *bench, int64_t warm, int at_once, int seconds)
     }
 }
 
+/* -------------------------------------- where the time goes --------------------------------------
+ */
+
+static void steps(struct bench *bench, int64_t warm, int count)
+{
+    struct lane  lane = {0};
+    struct steps sum = {0};
+    int64_t      all_us = 0;
+    int64_t      known_us;
+    struct err   err = {0};
+
+    tree_make(bench);
+    lane_open(bench, &lane, warm);
+    lane.snapshot = snapshot_put(bench->arena, lane.blob, bench->tree);
+    for (int i = 0; i <= count; i++) { /* the first warms caches */
+        CLEANUP(arena) struct arena *arena = arena_new();
+        struct question              question = {.after = lane.snapshot, .last_try = true};
+        struct heart                 heart = {0};
+        struct finding               finding = {0};
+        int64_t                      from_us;
+
+        MUST(sandbox_warm_wait(lane.examiner.sandbox, (size_t)warm, ASK_MS, &err));
+        from_us = clock_mono_us();
+        MUST(examine(&lane.examiner, arena, &question, &heart, &finding, &err));
+        if (i == 0) {
+            continue;
+        }
+        all_us += clock_mono_us() - from_us;
+        sum.unpack += finding.steps.unpack;
+        sum.layer += finding.steps.layer;
+        sum.start += finding.steps.start;
+        sum.ready += finding.steps.ready;
+        sum.tests += finding.steps.tests;
+        sum.remove += finding.steps.remove;
+        sum.judge += finding.steps.judge;
+        sum.store += finding.steps.store;
+    }
+    known_us = sum.unpack + sum.layer + sum.start + sum.ready + sum.tests + sum.remove + sum.judge +
+               sum.store;
+    const double ms = 1e3 * count;
+    printf("| %-10s | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | %6.1f | "
+           "%6.1f |\n",
+           warm > 0 ? "made ahead" : "runc", (double)sum.unpack / ms, (double)sum.layer / ms,
+           (double)sum.start / ms, (double)sum.ready / ms, (double)sum.tests / ms,
+           (double)sum.remove / ms, (double)sum.judge / ms, (double)sum.store / ms,
+           (double)(all_us - known_us) / ms, (double)all_us / ms);
+    examiner_close(&lane.examiner);
+    blob_store_close(lane.blob);
+}
+
 /* -------------------------------------- a big workspace -------------------------------------- */
 
 static void big(struct bench *bench, int mib)
@@ -525,10 +576,12 @@ int main(int argc, char **argv)
         starts(&bench, count < RUNS_MOST ? count : RUNS_MOST - 1);
     } else if (argc == 7 && strcmp(argv[1], "jobs") == 0) {
         jobs(&bench, atoi(argv[4]), atoi(argv[5]), atoi(argv[6]));
+    } else if (argc == 6 && strcmp(argv[1], "steps") == 0) {
+        steps(&bench, atoi(argv[4]), atoi(argv[5]));
     } else if (argc == 5 && strcmp(argv[1], "big") == 0) {
         big(&bench, atoi(argv[4]));
     } else {
-        (void)fprintf(stderr, "usage: qa_time starts|jobs|big BASE DIR ...\n");
+        (void)fprintf(stderr, "usage: qa_time starts|jobs|steps|big BASE DIR ...\n");
         return 2;
     }
     arena_free(bench.arena);

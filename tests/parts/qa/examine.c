@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "value/json.h"
 #include "lib/qa/world.h"
@@ -73,6 +74,27 @@ TEST(examine, runs_one_arm_when_one_snapshot_was_sent)
     CHECK(strstr(world_log(world, validation), "== ended by itself: exit status 1") != NULL);
     CHECK(value_at(validation, "/report/sha256") != NULL);
     CHECK(value_at(validation, "/sandbox/engine") != NULL);
+}
+
+TEST(examine, tells_where_its_time_went)
+{
+    WORLD();
+    struct question question = {
+        .after = world_snapshot(world, FILES("test_a.py", "def test_a(): pass\n")),
+        .last_try = true};
+    struct heart   heart = {0};
+    struct finding finding;
+    struct err     err = {0};
+    int64_t        from_us = clock_mono_us();
+
+    CHECK_WORKS(examine(&world->examiner, world->arena, &question, &heart, &finding, &err));
+    from_us = clock_mono_us() - from_us;
+    CHECK(finding.steps.unpack > 0 && finding.steps.start > 0 && finding.steps.ready > 0);
+    CHECK(finding.steps.tests > 0 && finding.steps.judge > 0 && finding.steps.store > 0);
+    CHECK(finding.steps.unpack + finding.steps.layer + finding.steps.start + finding.steps.ready +
+              finding.steps.tests + finding.steps.remove + finding.steps.judge +
+              finding.steps.store <=
+          from_us);
 }
 
 TEST(examine, says_not_run_when_no_snapshot_was_sent)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "workers/qa/sandbox/engine.h"
 #include "workers/qa/sandbox/job.h"
@@ -57,6 +58,7 @@ struct gate {
     int64_t      most, passed, dropped;
     size_t       matched; /* of STARTED; result only */
     bool         wants_start, started;
+    int64_t      started_us; /* clock_mono_us */
     struct tail *tail;
 };
 
@@ -71,7 +73,10 @@ static int gate_take(void *self, struct bytes bytes, struct err *err)
             return 0; /* nothing of ours runs: the engine is talking */
         }
         gate->matched++;
-        gate->started = STARTED[gate->matched] == '\0';
+        if (STARTED[gate->matched] == '\0') {
+            gate->started = true;
+            gate->started_us = clock_mono_us();
+        }
         bytes.data++;
         bytes.size--;
     }
@@ -156,6 +161,7 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
                                                              : SANDBOX_EXITED,
                                     .exit_status = end.exit_status,
                                     .took_ms = end.took_ms,
+                                    .started_us = result.started_us,
                                     .log_bytes = log.passed,
                                     .log_dropped = log.dropped,
                                     .result_bytes = result.passed,

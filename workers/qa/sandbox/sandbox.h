@@ -85,6 +85,7 @@ struct sandbox_end {
     enum sandbox_outcome outcome;
     int                  exit_status; /* 128 + signal as shells say it */
     int64_t              took_ms;
+    int64_t              started_us; /* clock_mono_us, from where took_ms counts; 0: it never did */
     int64_t              log_bytes, log_dropped;
     int64_t              result_bytes, result_dropped;
     bool                 warm; /* the container had been made ahead */
