@@ -8,22 +8,22 @@
 #include "trace/event.h"
 #include "value/json.h"
 
-/* body, answer: a schema below; "": any object; NULL: none. Other types than JSON by their name. */
+/* body, answer: a schema below or one of the trace's ("chunk", "trace"); "": any object; NULL: none.
+ * Other types than JSON by their name. */
 static const struct description {
     const char *method, *path, *id, *what;
     const char *success; /* statuses, the usual one first */
     const char *body, *answer;
 } descriptions[] = {
-    {"POST", "/v1/traces", "openTrace", "Open a trace", "201", "", "Opened"},
+    {"POST", "/v1/traces", "openTrace", "Open a trace", "201", "OpenBody", "Opened"},
     {"GET", "/v1/traces", "listTraces", "List traces, newest first", "200", NULL, "Listing"},
     {"GET", "/v1/traces/{trace}", "showTrace",
-     "The document (see /v1/schemas/trace-1.0.json), or 202 until it is finalized", "200 202", NULL,
-     ""},
+     "The document, or 202 until it is finalized", "200 202", NULL, "trace"},
     {"DELETE", "/v1/traces/{trace}", "eraseTrace", "Erase a trace and everything it left", "202",
      NULL, "Status"},
     {"POST", "/v1/traces/{trace}/events:ingest", "ingestChunk",
-     "Send a chunk of events and get its verdict; Prefer: respond-async or wait=N", "200 202", "",
-     "Verdict"},
+     "Send a chunk of events and get its verdict; Prefer: respond-async or wait=N", "200 202",
+     "chunk", "Verdict"},
     {"GET", "/v1/traces/{trace}/chunks/{chunk}", "showChunk", "A chunk's verdict", "200", NULL,
      "Verdict"},
     {"POST", "/v1/traces/{trace}/complete", "completeTrace", "Say that no more chunks come",
@@ -33,7 +33,7 @@ static const struct description {
     {"GET", "/v1/traces/{trace}/events.ndjson", "listLines", "The stored lines, byte for byte",
      "200", NULL, "application/x-ndjson"},
     {"PUT", "/v1/traces/{trace}/artifacts/{name}", "putArtifact", "Upload an artifact", "201",
-     "application/octet-stream", "BlobRef"},
+     "application/octet-stream", "blob_ref"},
     {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes", "200 206",
      NULL, "application/octet-stream"},
     {"GET", "/v1/traces/{trace}/qa/log", "showQaLog",
@@ -73,9 +73,11 @@ static const struct {
     {"/v1/traces/{trace}/events", "type", "string"},
 };
 
-/* What the schemas' names stand for. */
+/* What the schemas' names stand for; those of the trace come from its own tables. */
 static const char components[] =
-    "{\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\","
+    "{\"OpenBody\":{\"anyOf\":[{\"$ref\":\"#/components/schemas/head\"},{\"$ref\":"
+    "\"#/components/schemas/FlatHead\"}]},"
+    "\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\","
     "\"status\",\"detail\",\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
     "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"code\":"
     "{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
@@ -116,11 +118,9 @@ static const char components[] =
     "\"payload\"],\"properties\":{\"seq\":{\"type\":\"integer\",\"minimum\":0},\"ts\":{\"type\":"
     "\"string\"},\"type\":{\"enum\":[\"edit\",\"command\",\"test\",\"commit\",\"annotation\"]},"
     "\"payload\":{\"type\":\"object\"}}}}}},"
-    "\"BlobRef\":{\"type\":\"object\",\"required\":[\"uri\",\"sha256\",\"size_bytes\"],\"properties\":{"
-    "\"uri\":{\"type\":\"string\"},\"sha256\":{\"type\":\"string\"},\"size_bytes\":{\"type\":"
-    "\"integer\"},\"content_type\":{\"type\":\"string\"}}},"
     "\"Events\":{\"type\":\"object\",\"required\":[\"events\",\"next\"],\"properties\":{\"events\":{"
-    "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":[\"integer\",\"null\"]}}},"
+    "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/event\"}},\"next\":{\"type\":["
+    "\"integer\",\"null\"]}}},"
     "\"Listing\":{\"type\":\"object\",\"required\":[\"traces\",\"next\"],\"properties\":{\"traces\":{"
     "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}}";
 
@@ -198,9 +198,12 @@ static struct value responses_of(struct arena *arena, const struct description *
     for (const char *at = of->success; *at != '\0'; at += strspn(at, " ")) {
         struct value answer = value_map();
         size_t       size = strcspn(at, " ");
+        /* Instead of a document that is not there yet. */
+        bool early = strncmp(at, "202", 3) == 0 && strcmp(of->answer, "trace") == 0;
 
         value_put(arena, &answer, "description", value_text(of->what));
-        value_put(arena, &answer, "content", content_of(arena, of->answer));
+        value_put(arena, &answer, "content",
+                  content_of(arena, early ? "Status" : of->answer));
         value_put(arena, &responses, arena_format(arena, "%.*s", (int)size, at), answer);
         at += size;
     }
@@ -298,6 +301,55 @@ static struct value schemes_of(struct arena *arena)
     return schemes;
 }
 
+/* "#/$defs/x" of the trace's schema is "#/components/schemas/x" here. */
+static void refer_here(struct arena *arena, struct value *schema)
+{
+    static const char there[] = "#/$defs/";
+
+    for (uint32_t i = 0; schema->kind == VALUE_LIST && i < schema->count; i++) {
+        refer_here(arena, &schema->as.items[i]);
+    }
+    for (uint32_t i = 0; schema->kind == VALUE_MAP && i < schema->count; i++) {
+        struct value_member *member = &schema->as.members[i];
+        const char          *to = arena_text(arena, value_text_or(&member->value, ""));
+
+        if (bytes_is(member->name, "$ref") && strncmp(to, there, strlen(there)) == 0) {
+            member->value = value_text(
+                arena_format(arena, "#/components/schemas/%s", to + strlen(there)));
+        } else {
+            refer_here(arena, &member->value);
+        }
+    }
+}
+
+/* The trace's schema and all it consists of, each under its name. */
+static int put_trace_schemas(struct arena *arena, struct value *schemas, struct err *err)
+{
+    static const struct value_limits limits = {.bytes = 1 << 20, .depth = 32, .values = 100000};
+    CLEANUP(buf) struct buf          text = {0};
+    struct value                     whole, trace = value_map();
+
+    trace_schema_write(&text);
+    TRY(json_read(arena, arena_bytes(arena, buf_bytes(&text)), &limits, &whole, err));
+    refer_here(arena, &whole);
+    for (uint32_t i = 0; i < whole.count; i++) {
+        struct value_member *member = &whole.as.members[i];
+
+        if (bytes_is(member->name, "$defs")) {
+            for (uint32_t j = 0; j < member->value.count; j++) {
+                struct value_member *part = &member->value.as.members[j];
+
+                value_put(arena, schemas, arena_text(arena, part->name), part->value);
+            }
+        } else if (!bytes_is(member->name, "$schema") && !bytes_is(member->name, "$id")) {
+            value_put(arena, &trace, arena_text(arena, member->name), member->value);
+        }
+    }
+    value_put(arena, schemas, "trace", trace);
+    value_put(arena, schemas, "FlatHead", trace_flat_schema(arena));
+    return 0;
+}
+
 int openapi_write(struct buf *out, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
@@ -307,6 +359,7 @@ int openapi_write(struct buf *out, struct err *err)
     struct value schemas, paths;
 
     TRY(json_read(arena, bytes_of(components), &limits, &schemas, err));
+    TRY(put_trace_schemas(arena, &schemas, err));
     TRY(paths_of(arena, &paths, err));
     value_put(arena, &info, "title", value_text("PR Telemetry"));
     value_put(arena, &info, "version", value_text("1.0"));

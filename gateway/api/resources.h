@@ -8,6 +8,8 @@
 #include "gateway/http/exchange.h"
 
 void trace_open(struct exchange *x);       /* trace_open.c */
+/* JSON Schema of the flat body that old clients send instead of a head. */
+struct value trace_flat_schema(struct arena *arena);
 void trace_list(struct exchange *x);       /* trace_list.c */
 void pr_show(struct exchange *x);
 void batch_post(struct exchange *x);       /* batches.c */

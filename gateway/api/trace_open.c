@@ -29,6 +29,30 @@ static const struct {
     {"experiment_id", NULL, "experiment_id", false},
 };
 
+struct value trace_flat_schema(struct arena *arena)
+{
+    struct value schema = value_map(), properties = value_map(), required = value_list();
+
+    for (size_t row = 0; row < COUNT_OF(flat_fields); row++) {
+        struct value text = value_map(), types = value_list();
+
+        value_append(arena, &types, value_text("string"));
+        if (flat_fields[row].required) {
+            value_append(arena, &required, value_text(flat_fields[row].name));
+        } else {
+            value_append(arena, &types, value_text("null"));
+        }
+        value_put(arena, &text, "type", types);
+        value_put(arena, &properties, flat_fields[row].name, text);
+    }
+    value_put(arena, &schema, "description", value_text("a head as old clients send it"));
+    value_put(arena, &schema, "type", value_text("object"));
+    value_put(arena, &schema, "properties", properties);
+    value_put(arena, &schema, "required", required);
+    value_put(arena, &schema, "additionalProperties", value_flag(false));
+    return schema;
+}
+
 static int flat_field(struct exchange *x, const struct value *flat, size_t row,
                       struct value *objects, struct err *err)
 {
@@ -63,8 +87,8 @@ static int flat_unknown(struct exchange *x, const struct value *flat, const char
             row++;
         }
         if (row == COUNT_OF(flat_fields)) {
-            *ret_pointer = arena_format(x->arena, "/%.128s",
-                                        arena_text(x->arena, flat->as.members[i].name));
+            *ret_pointer =
+                arena_format(x->arena, "/%.128s", arena_text(x->arena, flat->as.members[i].name));
             return err_set(err, ERR_SCHEMA, "is no field of this object");
         }
     }
@@ -143,14 +167,14 @@ struct opened {
 static void answer_opened(struct exchange *x)
 {
     CLEANUP(buf) struct buf token = {0};
-    struct gateway *gateway = gateway_of(x);
-    struct opened  *opened = x->work;
-    struct value    answer = value_map();
-    int64_t         expires_s = (x->whole_us / 1000 + gateway->config->token_life) / 1000;
+    struct gateway         *gateway = gateway_of(x);
+    struct opened          *opened = x->work;
+    struct value            answer = value_map();
+    int64_t                 expires_s = (x->whole_us / 1000 + gateway->config->token_life) / 1000;
 
-    upload_token_write(gateway->tokens, &token,
-                       &(struct upload){caller_of(x)->tenant, opened->trace, opened->consent,
-                                        expires_s});
+    upload_token_write(
+        gateway->tokens, &token,
+        &(struct upload){caller_of(x)->tenant, opened->trace, opened->consent, expires_s});
     value_put(x->arena, &answer, "trace_id", value_text(opened->trace));
     value_put(x->arena, &answer, "upload_token", value_bytes(buf_bytes(&token)));
     value_put(x->arena, &answer, "message", value_text("trace opened"));
@@ -170,13 +194,13 @@ static const struct publish_answers answers = {answer_opened, verdict_came, NULL
 void trace_open(struct exchange *x)
 {
     CLEANUP(buf) struct buf body = {0};
-    struct gateway *gateway = gateway_of(x);
-    struct opened  *opened = arena_zero(x->arena, 1, sizeof(*opened));
-    char           *trace = arena_get(x->arena, TRACE_ID);
-    struct publish  publish;
-    struct value    head;
-    const char     *pointer = NULL;
-    struct err      err = {0};
+    struct gateway         *gateway = gateway_of(x);
+    struct opened          *opened = arena_zero(x->arena, 1, sizeof(*opened));
+    char                   *trace = arena_get(x->arena, TRACE_ID);
+    struct publish          publish;
+    struct value            head;
+    const char             *pointer = NULL;
+    struct err              err = {0};
 
     if (read_head(x, &head, &pointer, &err) < 0) {
         if (err.code == ERR_SCHEMA && pointer != NULL) {
