@@ -2,8 +2,9 @@
 /*
  * pack.h - workspace snapshots: hostile archives in, deterministic archives out.
  *
- * Reads tar, cpio and zip, plain or in gzip, bzip2, xz, lzma, lzip, zstd, lz4 and compress,
- * streaming, in bounded memory. The other forms libarchive knows stay off: some name files of this
+ * Reads tar, cpio and zip (stored or deflated), plain or in one of gzip, bzip2, xz, lzma, lzip,
+ * zstd, lz4 and compress, streaming, in bounded memory (the window of xz, lzma, lzip and zstd: 64
+ * MiB, and 16 MiB) and time. The other forms libarchive knows stay off: some name files of this
  * machine (mtree), some start programs (lrzip, lzop). What is unpacked is only regular files,
  * directories and links that stay inside; the rest is refused with a named reason (ARCHIVE_REFUSED;
  * the story starts with it: "absolute_path: /etc/passwd").
@@ -38,6 +39,7 @@ struct pack_stats {
 /* Unpacks into the empty directory `dir`. `.git` at any depth is left out. All files become
  * mode 0644 or 0755 with the caller's owner. Refused are
  *   not_an_archive  truncated_or_damaged  encrypted  too_many_entries  too_many_bytes  ratio
+ *   window_too_large  header_too_large  zip_method
  *   absolute_path  parent_path  odd_name  duplicate_name  setuid  device (also fifos and sockets)
  *   link_outside (symbolic links, followed to their end)  hardlink_outside  hardlink_missing
  * A directory may be named again, and its setgid bit is dropped. One leading directory that holds

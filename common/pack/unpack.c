@@ -22,31 +22,34 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "pack/name.h"
+#include "pack/plain.h"
 
 enum {
-    READ_BYTES = 128 * 1024,
     RATIO_FROM = 1024 * 1024, /* small archives of nothing but zeros are no bomb */
-    LINK_BYTES_MOST = 16 * 1024 * 1024
+    LINK_BYTES_MOST = 16 * 1024 * 1024,
+    HELD_MOST = 4 * 1024 * 1024, /* libarchive's own largest header is 1 MiB */
+    HEADER_MOST = 8 * 1024       /* what an entry takes besides its data: two names and padding */
 };
 
 struct unpack {
     const struct pack_limits *limits;
-    struct pack_source        source;
+    struct plain             *plain;
+    int64_t                   given; /* plain bytes that libarchive has been given */
     struct pack_stats         stats;
     struct archive           *archive;
     struct err               *err;
-    bool                      source_failed; /* *err is the source's own */
+    bool                      plain_failed; /* *err says how */
     int                       root;
     int                       parent; /* directory of the last entry, kept open */
     char                      parent_name[PACK_NAME_MOST];
     struct buf                links; /* "name\0target\0" each */
-    char                      room[READ_BYTES];
 };
 
 static void unpack_free(struct unpack *unpack)
 {
     if (unpack != NULL) {
         (void)archive_read_free(unpack->archive);
+        plain_free(unpack->plain);
         fd_close(unpack->parent);
         fd_close(unpack->root);
         buf_done(&unpack->links);
@@ -55,20 +58,40 @@ static void unpack_free(struct unpack *unpack)
 }
 DEFINE_CLEANUP(unpack, struct unpack *, unpack_free)
 
-static la_ssize_t read_packed(struct archive *archive, void *self, const void **ret_data)
+/* What libarchive has been given and did not use yet is held in its memory: a cpio's name may say
+ * that it has 4 GiB. All it is given is time: garbage between the files of a zip is looked through.
+ */
+static int given_check(struct unpack *unpack)
+{
+    const struct pack_limits *limits = unpack->limits;
+
+    if (unpack->given - archive_filter_bytes(unpack->archive, 0) > HELD_MOST) {
+        return err_set(unpack->err, ERR_ARCHIVE_REFUSED,
+                       "header_too_large: a header of over %d MiB behind %lld bytes",
+                       HELD_MOST >> 20, (long long)archive_filter_bytes(unpack->archive, 0));
+    }
+    if (unpack->given > limits->bytes + limits->entries * HEADER_MOST) {
+        return err_set(unpack->err, ERR_ARCHIVE_REFUSED,
+                       "too_many_bytes: the archive without its compression has over %lld",
+                       (long long)(limits->bytes + limits->entries * HEADER_MOST));
+    }
+    return 0;
+}
+
+static la_ssize_t read_plain(struct archive *archive, void *self, const void **ret_data)
 {
     struct unpack *unpack = self;
-    ssize_t        got;
+    struct bytes   bytes;
 
-    got = unpack->source.read(unpack->source.from, unpack->room, sizeof(unpack->room), unpack->err);
-    if (got < 0) {
-        unpack->source_failed = true;
-        archive_set_error(archive, EIO, "the source failed");
+    if (given_check(unpack) < 0 || plain_read(unpack->plain, &bytes, unpack->err) < 0) {
+        unpack->plain_failed = true;
+        archive_set_error(archive, EIO, "there is no more to read");
         return ARCHIVE_FATAL;
     }
-    unpack->stats.packed_bytes += got;
-    *ret_data = unpack->room;
-    return got;
+    unpack->given += (int64_t)bytes.size;
+    unpack->stats.packed_bytes = plain_packed(unpack->plain);
+    *ret_data = bytes.data;
+    return (la_ssize_t)bytes.size;
 }
 
 /* What libarchive says, as a reason. */
@@ -76,8 +99,8 @@ static int damaged(struct unpack *unpack, const char *name)
 {
     const char *why = archive_error_string(unpack->archive);
 
-    if (unpack->source_failed) {
-        return err_add(unpack->err, "reading the archive");
+    if (unpack->plain_failed) {
+        return -1;
     }
     why = why == NULL ? "no words" : why;
     if (strstr(why, "Unrecognized archive") != NULL) {
@@ -103,15 +126,7 @@ static int archive_start(struct unpack *unpack)
     (void)archive_read_support_format_tar(archive);
     (void)archive_read_support_format_cpio(archive);
     (void)archive_read_support_format_zip_streamable(archive);
-    (void)archive_read_support_filter_gzip(archive);
-    (void)archive_read_support_filter_bzip2(archive);
-    (void)archive_read_support_filter_compress(archive);
-    (void)archive_read_support_filter_xz(archive);
-    (void)archive_read_support_filter_lzma(archive);
-    (void)archive_read_support_filter_lzip(archive);
-    (void)archive_read_support_filter_zstd(archive);
-    (void)archive_read_support_filter_lz4(archive);
-    if (archive_read_open(archive, unpack, NULL, read_packed, NULL) != ARCHIVE_OK) {
+    if (archive_read_open(archive, unpack, NULL, read_plain, NULL) != ARCHIVE_OK) {
         return damaged(unpack, "");
     }
     return 0;
@@ -407,6 +422,19 @@ static int links_check(struct unpack *unpack)
     return 0;
 }
 
+/* Of a zip's methods LZMA, xz, PPMd and zstd take as much memory as the sender likes. */
+static int method_check(struct unpack *unpack)
+{
+    const char *said = archive_format_name(unpack->archive); /* "ZIP 2.0 (deflation)" */
+
+    if (said == NULL || strncmp(said, "ZIP ", 4) != 0 || strstr(said, "(uncompressed)") != NULL ||
+        strstr(said, "(deflation)") != NULL) {
+        return 0;
+    }
+    return err_set(unpack->err, ERR_ARCHIVE_REFUSED,
+                   "zip_method: a file is packed as %.60s: pack it with deflate", said);
+}
+
 static int entries_unpack(struct unpack *unpack)
 {
     for (;;) {
@@ -424,6 +452,7 @@ static int entries_unpack(struct unpack *unpack)
             return err_set(unpack->err, ERR_ARCHIVE_REFUSED, "too_many_entries: over %lld",
                            (long long)unpack->limits->entries);
         }
+        TRY(method_check(unpack));
         TRY(entry_unpack(unpack, entry));
     }
 }
@@ -434,7 +463,7 @@ int pack_unpack(const char *dir, struct pack_source source, const struct pack_li
     CLEANUP(unpack) struct unpack *unpack = mem_zero(1, sizeof(*unpack));
 
     unpack->limits = limits;
-    unpack->source = source;
+    unpack->plain = plain_new(source);
     unpack->err = err;
     unpack->parent = -1;
     unpack->root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

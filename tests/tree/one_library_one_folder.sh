@@ -14,6 +14,8 @@ sodium common/crypto
 openssl/ common/crypto
 archive.h common/pack
 archive_entry.h common/pack
+lzma.h common/pack
+zstd common/pack
 microhttpd.h gateway/http
 expat.h workers/qa
 TABLE
