@@ -44,93 +44,6 @@ static size_t skip_spaces(struct bytes text, size_t at)
     return at;
 }
 
-/* -------- stand-ins -------- */
-
-static bool same_letters(struct bytes value, const char *word)
-{
-    for (size_t i = 0; i < value.size; i++) {
-        if ((value.data[i] | 0x20) != (uint8_t)(word[i] | 0x20)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_word(struct bytes value, const char *word)
-{
-    size_t size = strlen(word);
-
-    for (size_t i = 0; i + size <= value.size; i++) {
-        if (same_letters((struct bytes){value.data + i, size}, word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool holds(struct bytes value, const char *mark)
-{
-    return memmem(value.data, value.size, mark, strlen(mark)) != NULL;
-}
-
-/* One character over and over. */
-static bool is_monotone(struct bytes value)
-{
-    for (size_t i = 1; i < value.size; i++) {
-        if (value.data[i] != value.data[0]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* "new_password", "user.apiKey": letters only, and a part that says what it is. */
-static bool is_field_name(struct bytes value)
-{
-    static const char *const parts[] = {"passw", "secret", "token",  "apikey",
-                                        "_key",  "-key",   "phrase", "credential"};
-
-    for (size_t i = 0; i < value.size; i++) {
-        if (!char_is_letter(value.data[i]) && strchr("_-.", value.data[i]) == NULL) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        if (has_word(value, parts[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool secret_is_placeholder(struct bytes value)
-{
-    static const char *const words[] = {
-        "pass",    "pw",      "changeme", "change-me", "change_me", "example",  "none",
-        "null",    "true",    "false",    "undefined", "required",  "optional", "string",
-        "invalid", "default", "dummy",    "redacted",  "hidden",    "missing"};
-    static const char *const starts[] = {
-        "your", "[redacted", "env:", "vault:", "file:", "secretref"};
-
-    if (value.size == 0 || strchr("$%{<*/@.", value.data[0]) != NULL || is_monotone(value) ||
-        is_field_name(value)) {
-        return true;
-    }
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (value.size == strlen(words[i]) && same_letters(value, words[i])) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < COUNT_OF(starts); i++) {
-        size_t size = strlen(starts[i]);
-
-        if (value.size >= size && same_letters((struct bytes){value.data, size}, starts[i])) {
-            return true;
-        }
-    }
-    return holds(value, "${") || holds(value, "{{") || holds(value, "%(") || holds(value, "...");
-}
-
 /* -------- from the name to the value -------- */
 
 /* Behind the name: the rest of `"name"`, `['name']`, then = or : with spaces around. 0: no such. */
@@ -240,9 +153,8 @@ static struct letters letters_of(struct bytes value)
     return has;
 }
 
-/* A line of a settings file begins with the name (behind a diff's mark and "export "); an argument
- * of a command or of a URL has one of these in front. Code has its names anywhere else. */
-static bool stands_like_a_setting(const struct secret_place *place)
+/* Where the name begins that the anchor is the end of. */
+static size_t name_begin(const struct secret_place *place)
 {
     struct bytes text = place->text;
     size_t       at = place->at;
@@ -250,6 +162,24 @@ static bool stands_like_a_setting(const struct secret_place *place)
     while (at > place->floor && (char_is_word(text.data[at - 1]) || text.data[at - 1] == '-')) {
         at--;
     }
+    return at;
+}
+
+/* "ivan:pwd:4222", "AWS::MSK::ScramSecret": what follows another colon is no value. */
+static bool name_is_qualified(const struct secret_place *place)
+{
+    size_t at = name_begin(place);
+
+    return at > 0 && place->text.data[at - 1] == ':';
+}
+
+/* A line of a settings file begins with the name (behind a diff's mark and "export "); an argument
+ * of a command or of a URL has one of these in front. Code has its names anywhere else. */
+static bool stands_like_a_setting(const struct secret_place *place)
+{
+    struct bytes text = place->text;
+    size_t       at = name_begin(place);
+
     if (at < text.size && text.data[at] == '-') {
         return true;
     }
@@ -289,12 +219,25 @@ static bool is_expression(struct bytes value)
     return dot && char_is_letter(value.data[0]);
 }
 
+static bool is_number(struct bytes value)
+{
+    for (size_t i = value.data[0] == '-'; i < value.size; i++) {
+        if (!char_is_digit(value.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool bare_is_literal(const struct secret_place *place, const struct value_seen *seen)
 {
     struct letters has = letters_of(seen->text);
 
     if (goes_on_like_code(place, seen) || is_expression(seen->text)) {
         return false;
+    }
+    if (is_number(seen->text)) { /* in code, one of an enumeration */
+        return seen->colon || (seen->tight && stands_like_a_setting(place));
     }
     if (!has.letter || (has.digit && has.mark)) {
         return true;
@@ -314,6 +257,9 @@ static bool find(const struct secret_place *place, bool mixed, struct secret_spa
     if (at == 0) {
         return false;
     }
+    if (seen.colon && name_is_qualified(place)) {
+        return false;
+    }
     seen.tight = seen.tight && skip_spaces(place->text, at) == at;
     at = skip_spaces(place->text, at);
     if (seen.colon) {
@@ -326,6 +272,9 @@ static bool find(const struct secret_place *place, bool mixed, struct secret_spa
         seen.text.size > (seen.quoted ? place->rule->most : BARE_MOST) ||
         secret_is_placeholder(seen.text) || secret_token_begins(place->text, seen.at)) {
         return false;
+    }
+    if (seen.quoted && secret_is_sequence(seen.text)) {
+        return false; /* what tests of a login are written with */
     }
     has = letters_of(seen.text);
     if (mixed && !(has.letter && has.digit)) {

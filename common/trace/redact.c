@@ -100,8 +100,8 @@ static size_t next_place(struct bytes text, size_t at)
 
 /* -------- finding and replacing -------- */
 
-static bool secret_at(struct bytes text, size_t floor, size_t at, struct secret_span *ret_span,
-                      enum secret_kind *ret_kind)
+static const struct secret_rule *secret_at(struct bytes text, size_t floor, size_t at,
+                                           struct secret_span *ret_span)
 {
     for (uint8_t link = places[place_of(text.data + at)]; link != 0; link = links[link - 1].next) {
         const struct secret_rule *rule = &secret_rules[links[link - 1].rule];
@@ -114,30 +114,36 @@ static bool secret_at(struct bytes text, size_t floor, size_t at, struct secret_
         place.after = place.at + rule->anchor.size;
         if (secret_anchor_at(rule, text, place.at) && rule->find(&place, ret_span) &&
             ret_span->from >= floor) {
-            *ret_kind = rule->kind;
-            return true;
+            return rule;
         }
     }
-    return false;
+    return NULL;
+}
+
+const struct secret_rule *secret_next(struct bytes text, size_t floor, struct secret_span *ret_span)
+{
+    for (size_t at = next_place(text, floor); at < text.size; at = next_place(text, at + 1)) {
+        const struct secret_rule *rule = secret_at(text, floor, at, ret_span);
+
+        if (rule != NULL) {
+            return rule;
+        }
+    }
+    return NULL;
 }
 
 struct bytes redact_text(struct arena *arena, struct bytes text, struct redactions *redactions)
 {
-    CLEANUP(buf) struct buf out = {0};
-    struct secret_span      span;
-    enum secret_kind        kind;
-    size_t                  done = 0; /* up to here is in `out` */
-    size_t                  at = next_place(text, 0);
+    CLEANUP(buf) struct buf   out = {0};
+    const struct secret_rule *rule;
+    struct secret_span        span;
+    size_t                    done = 0; /* up to here is in `out` */
 
-    for (; at < text.size; at = next_place(text, at)) {
-        if (!secret_at(text, done, at, &span, &kind)) {
-            at++;
-            continue;
-        }
+    while ((rule = secret_next(text, done, &span)) != NULL) {
         buf_put(&out, (struct bytes){text.data + done, span.from - done});
-        buf_format(&out, "[REDACTED:%s]", kind_names[kind]);
-        redactions->count[kind]++;
-        done = at = span.to;
+        buf_format(&out, "[REDACTED:%s]", kind_names[rule->kind]);
+        redactions->count[rule->kind]++;
+        done = span.to;
     }
     if (done == 0) {
         return text;

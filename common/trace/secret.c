@@ -40,7 +40,7 @@ static bool is_hex(uint8_t c)
     return char_is_digit(c) || (c >= 'a' && c <= 'f');
 }
 
-static bool is_base64(uint8_t c)
+bool char_is_base64(uint8_t c)
 {
     return is_alnum(c) || c == '+' || c == '/' || c == '=';
 }
@@ -52,7 +52,7 @@ static bool is_base64url(uint8_t c)
 
 static bool is_bearer(uint8_t c)
 {
-    return is_base64(c) || c == '-' || c == '_' || c == '.' || c == '~';
+    return char_is_base64(c) || c == '-' || c == '_' || c == '.' || c == '~';
 }
 
 static bool is_url(uint8_t c)
@@ -64,6 +64,13 @@ static bool is_url(uint8_t c)
 bool char_is_value(uint8_t c)
 {
     return c > ' ' && c < 0x7f && strchr("\"'`,;&()[]{}<>|\\", c) == NULL;
+}
+
+bool secret_text_at(struct bytes text, size_t at, const char *what)
+{
+    size_t size = strlen(what);
+
+    return at <= text.size && text.size - at >= size && memcmp(text.data + at, what, size) == 0;
 }
 
 /* -------- tokens -------- */
@@ -144,108 +151,6 @@ static bool find_jwt(const struct secret_place *place, struct secret_span *ret_s
     return true;
 }
 
-/* -------- private keys -------- */
-
-static bool text_at(struct bytes text, size_t at, const char *what)
-{
-    size_t size = strlen(what);
-
-    return text.size - at >= size && memcmp(text.data + at, what, size) == 0;
-}
-
-/* Behind "-----BEGIN ": "RSA PRIVATE KEY-----". 0 if it is something else. */
-static size_t key_header_end(struct bytes text, size_t at)
-{
-    static const char word[] = "PRIVATE KEY";
-    bool              is_private = false;
-
-    for (size_t most = at + 48; at < text.size && at < most; at++) {
-        if (text_at(text, at, word)) {
-            is_private = true;
-        }
-        if (text_at(text, at, "-----")) {
-            return is_private ? at + 5 : 0;
-        }
-        if (!is_upper_or_digit(text.data[at]) && text.data[at] != ' ') {
-            return 0;
-        }
-    }
-    return 0;
-}
-
-/* What may stand between a key's lines: white space, quotes, marks of a diff, of a comment or of a
- * string in source code. */
-static size_t skip_between(struct bytes text, size_t at)
-{
-    for (; at < text.size; at++) {
-        uint8_t c = text.data[at];
-
-        if (c == '\\' && at + 1 < text.size && strchr("nrt", text.data[at + 1]) != NULL) {
-            at++;
-        } else if (c == 0 || strchr(" \t\r\n\"'`\\+-,#*>|", c) == NULL ||
-                   text_at(text, at, "-----")) {
-            break;
-        }
-    }
-    return at;
-}
-
-/* "Proc-Type: 4,ENCRYPTED" and the like in front of the key. */
-static size_t skip_headers(struct bytes text, size_t at)
-{
-    for (int lines = 0; lines < 6; lines++) {
-        size_t begin = skip_between(text, at);
-        size_t end = begin;
-
-        while (end < text.size && end - begin < 80 && text.data[end] != '\n' &&
-               text.data[end] != '\\') {
-            end++;
-        }
-        if (end == text.size || memchr(text.data + begin, ':', end - begin) == NULL) {
-            return at;
-        }
-        at = end;
-    }
-    return at;
-}
-
-static bool find_private_key(const struct secret_place *place, struct secret_span *ret_span)
-{
-    struct bytes text = place->text;
-    size_t       body = key_header_end(text, place->after);
-    size_t       at;
-    size_t       end;
-    size_t       key_bytes = 0;
-
-    if (body == 0) {
-        return false;
-    }
-    end = at = skip_headers(text, body);
-    for (;;) {
-        size_t line = skip_between(text, at);
-
-        at = line;
-        while (at < text.size && is_base64(text.data[at])) {
-            at++;
-        }
-        if (at == line || (key_bytes == 0 && at - line < 16)) {
-            break; /* code that only speaks of keys goes on otherwise */
-        }
-        key_bytes += at - line;
-        end = at;
-    }
-    if (key_bytes < place->rule->least) {
-        return false;
-    }
-    if (text_at(text, at, "-----END ")) {
-        size_t footer = key_header_end(text, at + 9);
-
-        end = footer == 0 ? end : footer;
-    }
-    *ret_span = (struct secret_span){place->at, end};
-    return true;
-}
-
 /* -------- URLs -------- */
 
 static bool find_url(const struct secret_place *place, struct secret_span *ret_span)
@@ -271,7 +176,8 @@ static bool find_url(const struct secret_place *place, struct secret_span *ret_s
         return false;
     }
     password = (struct bytes){text.data + colon + 1, at_sign - colon - 1};
-    if (secret_is_placeholder(password) || secret_token_begins(text, colon + 1)) {
+    if (password.size < place->rule->least || secret_is_placeholder(password) ||
+        secret_token_begins(text, colon + 1)) {
         return false;
     }
     *ret_span = (struct secret_span){colon + 1, at_sign};
@@ -283,11 +189,12 @@ static bool find_url(const struct secret_place *place, struct secret_span *ret_s
 #define FIND_TOKEN       false, find_token
 #define FIND_BEARER      true, find_bearer
 #define FIND_JWT         false, find_jwt
-#define FIND_PRIVATE_KEY false, find_private_key
+#define FIND_PRIVATE_KEY false, secret_private_key
+#define FIND_KEY_TAIL    false, secret_key_tail
 #define FIND_URL         false, find_url
 #define FIND_ASSIGNED    true, secret_assigned
 #define FIND_MIXED       true, secret_mixed
-#define CHARS_BASE64     is_base64
+#define CHARS_BASE64     char_is_base64
 #define CHARS_BASE64URL  is_base64url
 #define CHARS_UPPER      is_upper_or_digit
 #define CHARS_ALNUM      is_alnum
@@ -345,5 +252,5 @@ bool secret_token_begins(struct bytes text, size_t at)
             return true;
         }
     }
-    return text_at(text, at, "eyJ"); /* a JSON Web Token has its own rule */
+    return secret_text_at(text, at, "eyJ"); /* a JSON Web Token has its own rule */
 }

@@ -44,11 +44,18 @@ struct secret_rule {
 extern const struct secret_rule secret_rules[];
 extern const size_t             secret_rule_count;
 
-/* -------- letters, for both files of rules -------- */
+/* The first secret at or behind `floor`, before which nothing is taken; NULL if there is none. */
+const struct secret_rule *secret_next(struct bytes text, size_t floor,
+                                      struct secret_span *ret_span);
+
+/* -------- letters, for every file of rules -------- */
 bool char_is_digit(uint8_t c);
 bool char_is_letter(uint8_t c);
 bool char_is_word(uint8_t c);  /* letter, digit or _ */
 bool char_is_value(uint8_t c); /* of a value without quotes */
+bool char_is_base64(uint8_t c);
+
+bool secret_text_at(struct bytes text, size_t at, const char *what);
 
 /* Does the anchor stand here? In any case if its rule says so. */
 bool secret_anchor_at(const struct secret_rule *rule, struct bytes text, size_t at);
@@ -57,8 +64,13 @@ bool secret_anchor_at(const struct secret_rule *rule, struct bytes text, size_t 
 bool secret_assigned(const struct secret_place *place, struct secret_span *ret_span);
 bool secret_mixed(const struct secret_place *place, struct secret_span *ret_span);
 
-/* A stand-in for a secret: a variable, a template, "changeme", "xxxx". */
+/* private_key.c: from its header on; back from its footer. */
+bool secret_private_key(const struct secret_place *place, struct secret_span *ret_span);
+bool secret_key_tail(const struct secret_place *place, struct secret_span *ret_span);
+
+/* stand_in.c: a variable, a template, the name of a field, "changeme", "xxxx"; "12345678", "fedcba". */
 bool secret_is_placeholder(struct bytes value);
+bool secret_is_sequence(struct bytes value);
 
 /* Does a token of another rule begin here? It has a better name for it. */
 bool secret_token_begins(struct bytes text, size_t at);

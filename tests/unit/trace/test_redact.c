@@ -128,6 +128,23 @@ TEST(redact, lets_code_pass_that_only_speaks_of_secrets)
         "http://example.org:8080/a@b",
         "https://user@example.org/x",
         "amqp://guest:$PASSWORD@rabbit/",
+        "amqp://guest:guest@rabbit/",
+        "nats://ivan:pwd:localhost:4222",
+        "  let(:user) { User.create!(password: '12345678', password_confirmation: \"987654321\") }",
+        "  password = \"#{password}#{klass.pepper}\"",
+        "  'password' => 'required|string|min:8|confirmed',",
+        "  'password' => 'different:old_password',",
+        "  'Password' => 'Illuminate\\Support\\Facades\\Password',",
+        "  \"parse-passwd\": \"^1.0.0\",",
+        "  \"access_token\": \"access-token-1234\",",
+        "    clientSecret: '42_SCHOOL_CLIENT_SECRET',",
+        "NTE_INCORRECT_PASSWORD: Final = -2146893773",
+        "    ERROR_NO_PASSWORD = 12345678,",
+        "  \"AWS::MSK::BatchScramSecret\": \"ff2b807a577495b0\",",
+        "  \"ChangePassword\": \"arn:aws:iam::aws:policy/ChangePassword2\",",
+        "-----END RSA PRIVATE KEY-----",
+        "the key\n-----END RSA PRIVATE KEY-----",
+        "  end = '-----END RSA PRIVATE KEY-----'",
     };
     CLEANUP(arena) struct arena *arena = arena_new();
     struct redactions            found;
@@ -167,7 +184,7 @@ TEST(redact, goes_through_lists_and_maps_and_counts)
     value_append(arena, &list, value_whole(1));
     value_put(arena, &map, "deep", list);
     value_put(arena, &map, "url",
-              value_text("ftp://a:b2"
+              value_text("ftp://a:b2c4d6"
                          "@c"));
     redact_value(arena, &map, &found);
     CHECK(value_is_text(value_at(&map, "/deep/0"), "[REDACTED:cloud_token]"));
