@@ -11,18 +11,21 @@ const struct statement artifact_statements[STATEMENTS] = {
         "SELECT sha256, size_bytes, content_type, object_key, created_us FROM artifacts"
         " WHERE trace_no = $1 AND name = $2", 2 },
 
-    /* DISTINCT ON: one statement can't put the same row twice. */
+    /* DISTINCT ON: one statement can't put the same row twice. Two processes may hold two uploads of
+     * one name, and the earlier one in the stream may come last: it must not win. */
     [SAVE] = { "artifacts_save",
         "INSERT INTO artifacts (trace_no, name, sha256, size_bytes, content_type, object_key,"
-        " created_us) SELECT DISTINCT ON (trace_no, name COLLATE \"C\") trace_no, name,"
-        " sha256, size_bytes, content_type, object_key, created_us"
+        " created_us, stream_seq) SELECT DISTINCT ON (trace_no, name COLLATE \"C\") trace_no, name,"
+        " sha256, size_bytes, content_type, object_key, created_us, stream_seq"
         " FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],"
-        " $7::bigint[]) WITH ORDINALITY AS q (trace_no, name, sha256, size_bytes, content_type,"
-        " object_key, created_us, place) ORDER BY trace_no, name COLLATE \"C\", place DESC"
+        " $7::bigint[], $8::bigint[]) WITH ORDINALITY AS q (trace_no, name, sha256, size_bytes,"
+        " content_type, object_key, created_us, stream_seq, place)"
+        " ORDER BY trace_no, name COLLATE \"C\", stream_seq DESC, place DESC"
         " ON CONFLICT (trace_no, name) DO UPDATE SET"
         " sha256 = excluded.sha256, size_bytes = excluded.size_bytes,"
         " content_type = excluded.content_type, object_key = excluded.object_key,"
-        " created_us = excluded.created_us", 7 },
+        " created_us = excluded.created_us, stream_seq = excluded.stream_seq"
+        " WHERE artifacts.stream_seq <= excluded.stream_seq", 8 },
 };
 /* clang-format on */
 const size_t artifact_statement_count = STATEMENTS;
@@ -60,13 +63,14 @@ int artifacts_save(struct store *store, struct arena *arena, const struct artifa
                    size_t count, struct err *err)
 {
     struct args   args = args_start(arena);
-    int64_t      *wholes = arena_get(arena, 3 * count * sizeof(*wholes)); /* trace, size, time */
+    int64_t      *wholes = arena_get(arena, 4 * count * sizeof(*wholes)); /* trace, size, time, seq */
     struct bytes *texts = arena_get(arena, 4 * count * sizeof(*texts)); /* name, hash, type, key */
 
     for (size_t i = 0; i < count; i++) {
         wholes[i] = rows[i].trace_no;
         wholes[count + i] = rows[i].size_bytes;
         wholes[2 * count + i] = rows[i].created_us;
+        wholes[3 * count + i] = rows[i].stream_seq;
         texts[i] = rows[i].name;
         texts[count + i] = (struct bytes){rows[i].sha256, STORE_HASH};
         texts[2 * count + i] = rows[i].content_type;
@@ -79,5 +83,6 @@ int artifacts_save(struct store *store, struct arena *arena, const struct artifa
     args_text_array(&args, texts + 2 * count, count);
     args_text_array(&args, texts + 3 * count, count);
     args_whole_array(&args, wholes + 2 * count, count);
+    args_whole_array(&args, wholes + 3 * count, count);
     return store_run(store, &artifact_statements[SAVE], &args, NULL, err);
 }

@@ -103,6 +103,7 @@ static int finding_save(struct qa *qa, struct delivery *in, int64_t trace_no, co
 
         record->trace_no = trace_no;
         record->created_us = row.created_us;
+        record->stream_seq = ARTIFACT_OWN;
         record->name =
             bytes_of(arena_format(in->arena, "%s.%s", job_id, finding->artifact_kinds[i]));
     }

@@ -309,6 +309,7 @@ static int take_artifact(struct batch *batch, struct trace *trace, struct entry 
     struct err             missing = {0};
 
     entry->artifact.trace_no = trace->row.trace_no;
+    entry->artifact.stream_seq = (int64_t)entry->in->seq;
     if (order_trace_takes(trace, entry->in->seq, -1, &entry->err) == 0) {
         buf_put(&batch->artifacts,
                 (struct bytes){(const uint8_t *)&entry->artifact, sizeof(entry->artifact)});

@@ -197,12 +197,15 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
 }
 
 static void put_artifacts(struct batch *batch, const struct trace *trace,
-                          const struct content *content)
+                          const struct record *record)
 {
+    const struct content *content = &record->content;
+
     for (size_t i = 0; i < content->artifact_count; i++) {
         struct artifact_record artifact = content->artifacts[i];
 
         artifact.trace_no = trace->row.trace_no;
+        artifact.stream_seq = record->row.stream_seq;
         buf_put(&batch->artifacts, (struct bytes){(const uint8_t *)&artifact, sizeof(artifact)});
     }
 }
@@ -243,7 +246,7 @@ int link_chunk(struct batch *batch, struct trace *trace, struct record *record, 
     record->row.seg_offset = offset;
     record->row.seg_length = (int64_t)batch->lines.size - offset;
     trace->row.next_chunk_seq = record->row.chunk_seq + 1;
-    put_artifacts(batch, trace, content);
+    put_artifacts(batch, trace, record);
     count_outcome(&batch->tally, &out);
     verdict_put(batch, record,
                 out.refusal_count > 0                 ? "partial"

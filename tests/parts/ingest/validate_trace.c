@@ -127,6 +127,51 @@ TEST(validate, the_newest_artifact_counts_until_the_trace_is_closed)
     CHECK_NUMBER(world->in[2].err.code, ERR_TRACE_CLOSED);
 }
 
+#define NEWEST "SELECT count(*) FROM artifacts WHERE sha256 = decode('" HASH_B "', 'hex')"
+
+TEST(validate, the_upload_that_is_later_in_the_stream_counts_whoever_saves_last)
+{
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(world) struct world *other = world_beside(world);
+
+    (void)put_open(world, "t");
+    validated(world);
+    put_message(other, "t", MESSAGE_ARTIFACT, ARTIFACT(HASH_B));
+    other->in[0].seq = 12;
+    validated(other);
+    put_message(world, "t", MESSAGE_ARTIFACT, ARTIFACT(HASH_A));
+    world->in[0].seq = 11;
+    validated(world);
+    CHECK_NUMBER(world->in[0].err.code, ERR_NONE);
+    CHECK_NUMBER(ask(world, NEWEST, NULL), 1);
+    put_message(world, "t", MESSAGE_ARTIFACT, ARTIFACT(HASH_A)); /* and the next one counts again */
+    world->in[0].seq = 13;
+    validated(world);
+    CHECK_NUMBER(ask(world, NEWEST, NULL), 0);
+}
+
+#define SNAPSHOT_IN(id, seq, text)                                                                 \
+    "{\"chunk_id\":\"" id "\",\"chunk_seq\":" #seq ",\"events\":[{\"id\":\"e" #seq                \
+    "\",\"seq\":" #seq ",\"ts_client_s\":1,\"type\":\"cmd_run\",\"cmd\":\"ls\",\"exit_code\":0}],"    \
+    "\"artifacts\":{\"final_workspace_snapshot\":"                                                 \
+    "{\"type\":\"workspace_snapshot\",\"content\":\"" text "\"}}}"
+
+TEST(validate, an_upload_is_not_undone_by_a_chunk_that_came_before_it_and_waited)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_message(world, "t", MESSAGE_CHUNK, SNAPSHOT_IN("b", 1, "older"));
+    put_message(world, "t", MESSAGE_ARTIFACT, ARTIFACT(HASH_B));
+    validated(world);
+    put_message(world, "t", MESSAGE_CHUNK, SNAPSHOT_IN("a", 0, "newer")); /* chains b, too */
+    world->in[0].seq = 9;
+    validated(world);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
+    CHECK_NUMBER(ask(world, "SELECT max(stream_seq) FROM artifacts", NULL), 9);
+    CHECK_NUMBER(
+        ask(world, "SELECT count(*) FROM artifacts WHERE sha256 = sha256('newer'::bytea)", NULL), 1);
+}
+
 TEST(validate, a_snapshot_without_consent_is_refused)
 {
     CLEANUP(world) struct world *world = world_new();
