@@ -14,8 +14,9 @@
 #include "workers/qa/sandbox/sandbox.h"
 
 static const struct runner runners[] = {
-#define RUNNER(name, performer, command, ends, has, lacks, tests, control, config, selects)        \
-    {#name, performer, command, ends, has, lacks, tests, control, config, selects},
+#define RUNNER(name, performer, command, evidence, ends, has, lacks, tests, control, config,       \
+               selects)                                                                            \
+    {#name, performer, command, evidence, ends, has, lacks, tests, control, config, selects},
 #include "schemas/runner.def"
 #undef RUNNER
 };
@@ -191,6 +192,7 @@ static int order_put(const struct runner *runner, struct arena *arena, const cha
     CLEANUP(buf) struct buf json = {0};
 
     value_put(arena, order, "command", value_text(runner->command));
+    value_put(arena, order, "evidence", value_text(runner->evidence));
     value_put(arena, order, "ends", value_text(runner->ends));
     value_put(arena, order, "patterns", value_text(runner->tests));
     TRY(jcs_write(&json, order, err));
@@ -202,7 +204,9 @@ int runner_put(const struct runner *runner, struct arena *arena, const char *dir
 {
     const char *const files[] = {"witness.py", "prt_perform.py",
                                  arena_format(arena, "%s_perform.py", runner->performer)};
-    const char       *sentinel = arena_format(arena, "%s_sentinel.", runner->framework);
+    const char       *own[] = {arena_format(arena, "%s_sentinel.", runner->framework),
+                               arena_format(arena, "%s_evidence.", runner->framework),
+                               arena_format(arena, "%s_evidence.", runner->performer)};
     struct value      order = value_map();
     struct value      ids = value_list();
 
@@ -217,8 +221,10 @@ int runner_put(const struct runner *runner, struct arena *arena, const char *dir
     for (size_t i = 0; i < runner_data_count; i++) {
         const char *name = runner_data[i].name;
 
-        if (strncmp(name, sentinel, strlen(sentinel)) == 0) {
-            TRY(input_put(arena_format(arena, "%s/%s", dir, name), runner_data[i].bytes, err));
+        for (size_t k = 0; k < COUNT_OF(own); k++) {
+            if (strncmp(name, own[k], strlen(own[k])) == 0) {
+                TRY(input_put(arena_format(arena, "%s/%s", dir, name), runner_data[i].bytes, err));
+            }
         }
     }
     for (size_t i = 0; i < tests->count; i++) {

@@ -21,7 +21,7 @@
 
 struct runner {
     const char *framework; /* its name, on the wire too */
-    const char *performer, *command, *ends;
+    const char *performer, *command, *evidence, *ends;
     const char *has, *lacks;
     const char *tests, *control, *config; /* lists of patterns (pattern.h) */
     bool        selects;                  /* understands the selection of a test_run event */

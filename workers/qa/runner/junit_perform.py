@@ -2,9 +2,8 @@
 """Any program that prints a JUnit XML report, one test file at a time. Imported by witness.py.
 
 The program runs beside the witness, which reads the report from a pipe. Each run has a sentinel file beside the test file,
-in which one test passes and one fails: they show that the program still tells one from the other. They do not show that a
-test file told the truth to the program: what code under test can do there is up to the program (for node: much, its test
-processes report on a standard output that they share with the code under test).
+in which one test passes and one fails: they show that the program still tells one from the other. Whether the test file's
+own process told the program the truth is what a runner's evidence shows, where it has one (junit_evidence.py).
 """
 
 import fnmatch
@@ -17,10 +16,11 @@ import sys
 import tempfile
 import xml.etree.ElementTree
 
+from junit_evidence import Evidence
+
 REPORT_MOST = 32 << 20
 SKIPPED_FOLDERS = {".git", "node_modules", "vendor", "target", "dist", "build"}
 STATES = ("error", "failure", "skipped")
-
 
 
 def fits(path, patterns):
@@ -57,9 +57,10 @@ def sentinel_make():
     return path, names
 
 
-def program_run(command, files):
+def program_run(command, files, env):
     """What it printed; its status."""
-    with subprocess.Popen([*command, *files], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as program:
+    with subprocess.Popen([*command, *files], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **env}) as program:
         said = program.stdout.read(REPORT_MOST)
         program.stdout.close()
     return said, program.returncode
@@ -76,10 +77,13 @@ def cases_of(element, suites=()):
             yield suites, child.get("name", ""), "passed" if bad is None else bad.tag, text, float(child.get("time") or 0)
 
 
-def file_run(command, path, is_test, foul):
+def file_run(command, env, path, is_test, foul):
     """The rows of one file, sentinels taken out; foul(kind, words) when they are not as they must be."""
     sentinel, (holds, breaks) = sentinel_make()
-    said, status = program_run(command, [path, sentinel])
+    evidence = Evidence(path) if env else None
+    said, status = program_run(command, [path, sentinel], {**env, **evidence.env()} if evidence else {})
+    if evidence:
+        evidence.end()
     try:
         cases = list(cases_of(xml.etree.ElementTree.fromstring(said)))
     except (xml.etree.ElementTree.ParseError, ValueError) as why:
@@ -89,6 +93,8 @@ def file_run(command, path, is_test, foul):
         raise foul("sentinel", f"{path}: {seen}")
     if status == 0:
         raise foul("ended", f"{path}: status 0, though a sentinel fails")
+    if evidence:
+        cases = evidence.check([case for case in cases if case[1] not in (holds, breaks)], foul)
     rows = [("::".join([path, *suites, name]), state, text, seconds) for suites, name, state, text, seconds in cases
             if name not in (holds, breaks)]
     # A file of which no test is told has a case of its own name instead, passed if it ended well. That is no test.
@@ -102,11 +108,12 @@ def file_run(command, path, is_test, foul):
 def direct(order, foul):
     """The rows of all files; None where the image lacks the program. Imports nothing of the workspace."""
     command = order["command"].split()
+    env = dict(word.split("=", 1) for word in order["evidence"].split())
     if shutil.which(command[0]) is None:
         print(f"(the image has no {command[0]})", file=sys.stderr, flush=True)
         return None
     names = "|".join(pattern for pattern in order["patterns"].split("|") if not pattern.endswith("/"))
     rows = []
     for path in files_of(order):
-        rows += file_run(command, path, fits(path, names), foul)
+        rows += file_run(command, env, path, fits(path, names), foul)
     return rows

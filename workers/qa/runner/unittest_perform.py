@@ -51,7 +51,8 @@ class Result(unittest.TestResult):
         setattr(test, test._testMethodName, witnessed(method, lambda how: tell("call", number, how), unittest.SkipTest))
 
     def put(self, test, outcome, expected=False, text=""):
-        test = getattr(test, "test_case", test)
+        if isinstance(test, unittest.case._SubTest):
+            test = test.test_case
         if test not in self.numbers:  # setUpClass or setUpModule, as "setUpClass (test_a.TestB)"
             self.unset[str(test).partition("(")[2].rstrip(")")] = (outcome, text)
             self.tell("broken", str(test), "skipped" if outcome == "skipped" else "error", text)
