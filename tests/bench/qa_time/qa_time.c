@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,7 +24,9 @@
 #include "workers/qa/sandbox/job.h"
 #include "workers/stage.h"
 
-enum { RUNS_MOST = 200, ASK_MS = 60000, THREADS_MOST = 16, WARM_KEPT = 2 };
+#include "usage.h"
+
+enum { RUNS_MOST = 200, ASK_MS = 60000, THREADS_MOST = 16, WARM_KEPT = 2, BARE_RUNS = 8 };
 
 static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                   "HOME=/tmp",
@@ -70,20 +71,6 @@ static double middle(double *of, int count)
     return of[count / 2];
 }
 
-static double cpu_ms(void)
-{
-    struct rusage self, children;
-
-    (void)getrusage(RUSAGE_SELF, &self);
-    (void)getrusage(RUSAGE_CHILDREN, &children);
-    return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec +
-                    children.ru_stime.tv_sec) *
-               1e3 +
-           (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec +
-                    children.ru_stime.tv_usec) /
-               1e3;
-}
-
 /* -------------------------------------- starts -------------------------------------- */
 
 struct way {
@@ -113,6 +100,7 @@ static struct way ways[] = {
 struct bench {
     struct arena *arena;
     const char   *base, *dir, *inputs, *tree;
+    int           bare_runs;
 };
 
 static void tree_make(struct bench *bench)
@@ -288,8 +276,20 @@ static void *bare_thread(void *self)
     struct bench *bench = self;
 
     bare_mount(bench); /* of this thread only: sandboxes must not see it */
-    way_run(bench, &ways[0]);
+    for (int i = 0; i < bench->bare_runs; i++) {
+        way_run(bench, &ways[0]);
+    }
     return NULL;
+}
+
+static void bare_in_thread(struct bench *bench, int count)
+{
+    pthread_t thread;
+
+    bench->bare_runs = count;
+    if (pthread_create(&thread, NULL, bare_thread, bench) == 0) {
+        (void)pthread_join(thread, NULL);
+    }
 }
 
 static void row_print(const struct way *way, double bare, double own)
@@ -321,11 +321,9 @@ static void starts(struct bench *bench, int count)
     }
     for (int run = 0; run <= count; run++) {
         for (size_t i = 0; i < COUNT_OF(ways); i++) {
-            pthread_t thread;
-
-            if (i == 0 && pthread_create(&thread, NULL, bare_thread, bench) == 0) {
-                (void)pthread_join(thread, NULL);
-            } else if (i > 0) {
+            if (i == 0) {
+                bare_in_thread(bench, 1);
+            } else {
                 way_run(bench, &ways[i]);
             }
             ways[i].runs = run == 0 ? 0 : ways[i].runs; /* the first round warms caches */
@@ -423,30 +421,30 @@ static void *lane_run(void *self)
     return NULL;
 }
 
-static long own_kib(const char *key)
+/* Of the same tests without a sandbox: what CPU a job is held against, on a machine that is never
+ * quiet. */
+static double bare_cpu_ms(struct bench *bench)
 {
-    CLEANUP(file) FILE *file = fopen("/proc/self/status", "re");
-    char                line[256];
-    size_t              size = strlen(key);
+    double before = tree_cpu_ms();
 
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, key, size) == 0) {
-            return strtol(line + size + 1, NULL, 10);
-        }
-    }
-    return 0;
+    bare_in_thread(bench, BARE_RUNS);
+    ways[0].runs = 0;
+    return (tree_cpu_ms() - before) / BARE_RUNS;
 }
 
 static void jobs(struct bench *bench, int64_t warm, int at_once, int seconds)
 {
     struct lane lanes[THREADS_MOST] = {0};
+    double      bare;
     double      cpu;
     int         done = 0;
     int         wrong = 0;
     int64_t     from_us;
+    int64_t     took_us;
     struct err  err = {0};
 
     tree_make(bench);
+    bare = bare_cpu_ms(bench);
     at_once = at_once < THREADS_MOST ? at_once : THREADS_MOST;
     for (int i = 0; i < at_once; i++) {
         lane_open(bench, &lanes[i], warm);
@@ -454,7 +452,7 @@ static void jobs(struct bench *bench, int64_t warm, int at_once, int seconds)
             i == 0 ? snapshot_put(bench->arena, lanes[0].blob, bench->tree) : lanes[0].snapshot;
         MUST(sandbox_warm_wait(lanes[i].examiner.sandbox, (size_t)warm, ASK_MS, &err));
     }
-    cpu = cpu_ms();
+    cpu = tree_cpu_ms();
     from_us = clock_mono_us();
     for (int i = 0; i < at_once; i++) {
         lanes[i].until_us = from_us + seconds * 1000000LL;
@@ -467,10 +465,13 @@ static void jobs(struct bench *bench, int64_t warm, int at_once, int seconds)
         done += lanes[i].jobs;
         wrong += lanes[i].wrong;
     }
-    printf("| %-18s | %7d | %9.0f | %13.0f | %12ld | %5d |\n",
+    took_us = clock_mono_us() - from_us;
+    cpu = (tree_cpu_ms() - cpu) / done;
+    bare = (bare + bare_cpu_ms(bench)) / 2;
+    printf("| %-18s | %7d | %8.0f | %12.0f | %11.0f | %5.2f | %10ld | %5d |\n",
            warm > 0 ? arena_format(bench->arena, "%lld made ahead", (long long)warm) : "runc",
-           at_once, (double)done * 60e6 / (double)(clock_mono_us() - from_us),
-           (cpu_ms() - cpu) / done, own_kib("VmHWM:") / 1024, wrong);
+           at_once, (double)done * 60e6 / (double)took_us, cpu, bare, cpu / bare,
+           own_kib("VmHWM:") / 1024, wrong);
     for (int i = 0; i < at_once; i++) {
         examiner_close(&lanes[i].examiner);
         blob_store_close(lanes[i].blob);
