@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "workers/qa/arms.h"
 #include "workers/qa/retrace.h"
+#include "workers/qa/runner.h"
 
 enum {
     REPORT_BYTES = 32 * 1024 * 1024,
@@ -66,6 +67,7 @@ int examiner_open(struct examiner *ret_examiner, struct arena *arena, const stru
                                                   .base_image = config->qa_base_image,
                                                   .warm = config->qa_warm,
                                                   .limits = examiner.limits};
+    examiner.settings.modules = runner_modules(arena, &examiner.settings.module_count);
     *ret_examiner = examiner;
     TRY(sandbox_open(&ret_examiner->sandbox, &ret_examiner->settings, err));
     if (sandbox_reap(ret_examiner->sandbox, &reaped, err) < 0) {

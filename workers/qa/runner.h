@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "workers/qa/sandbox/sandbox.h"
 
 #define RUNNER_READY "ready\n"
 #define RUNNER_ORDER "order"
@@ -40,6 +41,9 @@ const char *const *runner_env(struct arena *arena, int hash_seed);
 
 /* Text of a file of runner/, compiled in; data NULL when there is none of that name. */
 struct bytes runner_file(const char *name);
+
+/* The witness and what it imports for any runner: for who imports ahead. */
+const struct sandbox_file *runner_modules(struct arena *arena, size_t *ret_count);
 
 /* A new file that everybody may read. */
 WARN_UNUSED int input_put(const char *path, struct bytes bytes, struct err *err);

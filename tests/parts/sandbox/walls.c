@@ -13,14 +13,6 @@
 #include "workers/qa/sandbox/job.h"
 #include "world.h"
 
-static void told(const struct ran *ran)
-{
-    if (ran->worked < 0) {
-        test_failed(__FILE__, __LINE__, "the sandbox failed: %s: %s", err_name(ran->err.code),
-                    ran->err.story);
-    }
-}
-
 EACH_ENGINE(gives_back_the_exit_status_and_keeps_result_and_log_apart)
 {
     struct ran ran = world_run(world, NULL, "echo to the result; echo to the log >&2; exit 7");

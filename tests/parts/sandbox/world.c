@@ -180,3 +180,11 @@ struct ran world_run(struct world *world, const char *workspace, const char *scr
     buf_done(&log.buf);
     return ran;
 }
+
+void told(const struct ran *ran)
+{
+    if (ran->worked < 0) {
+        test_failed(__FILE__, __LINE__, "the sandbox failed: %s: %s", err_name(ran->err.code),
+                    ran->err.story);
+    }
+}

@@ -59,4 +59,7 @@ struct ran {
  * none. */
 struct ran world_run(struct world *world, const char *workspace, const char *script);
 
+/* Fails the test where the sandbox failed. */
+void told(const struct ran *ran);
+
 #endif

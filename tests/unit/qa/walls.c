@@ -17,13 +17,16 @@ static const struct sandbox_limits limits = {.memory_bytes = 1 << 30,
                                              .result_bytes = 1000,
                                              .wall_ms = 1000};
 
-static struct value config_of(struct arena *arena, bool network, int64_t map_from)
+static struct value config_for(struct arena *arena, enum box_kind kind, bool network,
+                               int64_t map_from)
 {
     static const char *const argv[] = {"true", NULL};
     static const char *const env[] = {"PATH=/bin", NULL};
     static struct image      image = {.handle = "/base"};
     struct sandbox_job      *job = arena_zero(arena, 1, sizeof(*job));
-    struct runc_config       spec = {.job = job,
+    struct runc_config       spec = {.kind = kind,
+                                     .users = kind == BOX_KEEPER ? "/proc/9/fd/8" : NULL,
+                                     .job = job,
                                      .limits = &limits,
                                      .argv = argv,
                                      .rootfs = "/place/root",
@@ -37,6 +40,11 @@ static struct value config_of(struct arena *arena, bool network, int64_t map_fro
 
     *job = (struct sandbox_job){.image = &image, .env = env, .network = network};
     return runc_config(arena, &spec);
+}
+
+static struct value config_of(struct arena *arena, bool network, int64_t map_from)
+{
+    return config_for(arena, BOX_JOB, network, map_from);
 }
 
 static bool has_namespace(const struct value *config, const char *type)
@@ -85,6 +93,84 @@ TEST(runc_config, asks_for_every_wall)
         CHECK(!value_is_text(value_get(mount, "type"), "sysfs"));
         CHECK(!value_is_text(value_get(mount, "type"), "cgroup"));
     }
+}
+
+static const char *text_of(struct arena *arena, const struct value *value)
+{
+    CLEANUP(buf) struct buf json = {0};
+    struct err              err = {0};
+
+    CHECK_WORKS(jcs_write(&json, value, &err));
+    return arena_text(arena, buf_bytes(&json));
+}
+
+static bool in_list(const struct value *list, const char *text)
+{
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        if (value_is_text(&list->as.items[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool allows(const struct value *config, const char *syscall)
+{
+    const struct value *rules = value_at(config, "/linux/seccomp/syscalls");
+    bool                allowed = false;
+
+    for (uint32_t i = 0; rules != NULL && i < rules->count; i++) {
+        const struct value *rule = &rules->as.items[i];
+
+        if (in_list(value_get(rule, "names"), syscall)) {
+            allowed = value_is_text(value_get(rule, "action"), "SCMP_ACT_ALLOW");
+        }
+    }
+    return allowed;
+}
+
+TEST(runc_config, gives_a_keeper_another_uid_and_nothing_else_that_a_job_has_not)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 job = config_of(arena, false, 5000000);
+    struct value                 keeper = config_for(arena, BOX_KEEPER, false, 5000000);
+    static const char *const     same[] = {"/process/capabilities", "/process/rlimits", "/mounts",
+                                           "/linux/resources",      "/linux/seccomp",   "/root"};
+
+    CHECK_NUMBER(value_whole_or(value_at(&keeper, "/process/user/uid"), 0), KEEPER_UID);
+    CHECK(value_is_text(value_at(&keeper, "/linux/namespaces/6/path"), "/proc/9/fd/8"));
+    for (size_t i = 0; i < COUNT_OF(same); i++) {
+        CHECK_TEXT(text_of(arena, value_at(&keeper, same[i])),
+                   text_of(arena, value_at(&job, same[i])));
+    }
+    CHECK(!allows(&keeper, "setns"));
+}
+
+TEST(runc_config, gives_the_zygote_the_rights_to_enter_containers_and_no_other)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 config = config_for(arena, BOX_ZYGOTE, false, 5000000);
+    static const char *const     sets[] = {"bounding", "effective", "permitted"};
+    static const char *const     enter[] = {"CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETUID",
+                                            "CAP_SETGID", "CAP_SETPCAP"};
+
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        const struct value *set =
+            value_at(&config, arena_format(arena, "/process/capabilities/%s", sets[i]));
+
+        CHECK_NUMBER(set->count, COUNT_OF(enter));
+        for (size_t k = 0; k < COUNT_OF(enter); k++) {
+            CHECK(in_list(set, enter[k]));
+        }
+    }
+    CHECK_NUMBER(value_at(&config, "/process/capabilities/ambient")->count, 0);
+    CHECK(has_namespace(&config, "user"));
+    CHECK(has_namespace(&config, "network"));
+    CHECK(!has_namespace(&config, "pid")); /* it could not enter those beside its own */
+    CHECK(value_flag_or(value_at(&config, "/process/noNewPrivileges"), false));
+    CHECK(allows(&config, "setns"));
+    CHECK(!allows(&config, "unshare"));
+    CHECK(!allows(&config, "mount"));
 }
 
 TEST(runc_config, opens_the_network_for_builds_only)

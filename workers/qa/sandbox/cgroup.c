@@ -2,6 +2,7 @@
 #include "workers/qa/sandbox/cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -173,6 +174,36 @@ int cgroup_judge(const struct cgroups *cgroups, const char *id, const struct san
     TRY(value_read(cgroups, arena, id, "memory",
                    cgroups->v2 ? "memory.events" : "memory.oom_control", &events, err));
     *ret_oom = keyed(events, "oom_kill") > 0;
+    return 0;
+}
+
+static int group_join(const char *path, const char *pid, struct err *err)
+{
+    CLEANUP(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        return 0; /* this hierarchy has no such group */
+    }
+    return fd < 0 ? err_errno(err, "opening %s", path) : fd_write_all(fd, bytes_of(pid), err);
+}
+
+int cgroup_join(const struct cgroups *cgroups, const char *id, pid_t pid, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *below = cgroup_path(arena, id);
+    const char                  *number = arena_format(arena, "%d", (int)pid);
+    const char                 **names;
+    size_t                       count;
+
+    if (cgroups->v2) {
+        return group_join(arena_format(arena, "%s%s/cgroup.procs", cgroups->root, below), number,
+                          err);
+    }
+    TRY(dir_list(arena, cgroups->root, &names, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(group_join(arena_format(arena, "%s/%s%s/cgroup.procs", cgroups->root, names[i], below),
+                       number, err));
+    }
     return 0;
 }
 

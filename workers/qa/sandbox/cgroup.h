@@ -6,6 +6,7 @@
 #define PRT_WORKERS_QA_CGROUP_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -25,6 +26,10 @@ WARN_UNUSED int cgroups_find(const char *root, struct cgroups *ret_cgroups, stru
 
 /* The path of a job's group below the roots, as runc wants it. */
 const char *cgroup_path(struct arena *arena, const char *id);
+
+/* Puts a process into a job's group, in every hierarchy that has it. */
+WARN_UNUSED int cgroup_join(const struct cgroups *cgroups, const char *id, pid_t pid,
+                            struct err *err);
 
 /* After a run, its group still there: did the kernel hold the limits asked for (SANDBOX_UNFIT says
  * which not), and did it kill for memory? */

@@ -5,10 +5,13 @@
  */
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "value/json.h"
 #include "workers/qa/sandbox/base_image.h"
@@ -93,6 +96,11 @@ static int runc_ready(void *self, const struct sandbox_settings *settings, const
 {
     struct runc *runc = self;
 
+    if (settings->warm > 0 && runc->map_from == 0) {
+        return err_set(err, ERR_SANDBOX_UNFIT,
+                       "containers made ahead want a user namespace, and this machine gives none;"
+                       " set PRT_QA_WARM to 0");
+    }
     return settings->warm == 0 ? 0 : warm_open(&runc->warm, runc, settings, base, err);
 }
 
@@ -133,12 +141,15 @@ static int runc_own(void *self, const char *dir, struct err *err)
 /* -------------------------------------- one container -------------------------------------- */
 
 int runc_bundle(const struct runc *runc, const struct place *place, const struct sandbox_job *job,
-                const char *const *argv, bool late, struct err *err)
+                const struct runc_first *first, struct err *err)
 {
     CLEANUP(buf) struct buf json = {0};
-    struct runc_config      spec = {.job = job,
+    bool                    late = first->kind == BOX_KEEPER;
+    struct runc_config      spec = {.kind = first->kind,
+                                    .users = first->users,
+                                    .job = job,
                                     .limits = job->limits,
-                                    .argv = argv,
+                                    .argv = first->argv,
                                     .rootfs = place->root,
                                     .workspace = late ? NULL : place->ws,
                                     .tmp = arena_format(place->arena, "%s/tmp", place->disk),
@@ -161,7 +172,7 @@ int runc_bundle(const struct runc *runc, const struct place *place, const struct
 }
 
 void runc_argv(const struct runc *runc, const struct place *place, const char *id,
-               const char **argv)
+               enum box_kind kind, const char **argv)
 {
     argv[0] = "runc";
     argv[1] = "--root";
@@ -171,8 +182,28 @@ void runc_argv(const struct runc *runc, const struct place *place, const char *i
     argv[5] = "--bundle";
     argv[6] = place->bundle;
     argv[7] = arena_format(place->arena, "--pid-file=%s/pid", place->bundle);
-    argv[8] = id;
-    argv[9] = NULL;
+    argv[8] = kind == BOX_ZYGOTE ? "--preserve-fds=1" : id;
+    argv[9] = kind == BOX_ZYGOTE ? id : NULL;
+    argv[10] = NULL;
+}
+
+int runc_pid(const struct place *place, struct running *running, pid_t *ret_pid, struct err *err)
+{
+    const char           *path = arena_format(place->arena, "%s/pid", place->bundle);
+    const struct timespec a_little = {.tv_nsec = 500000};
+    int64_t               until_us = clock_mono_us() + RUNC_COMMAND_MS * 1000LL;
+    struct bytes          pid;
+
+    /* runc writes it when the first process runs already, and may have spoken. */
+    while (file_read(place->arena, path, 32, &pid, err) < 0) {
+        if (err->code != ERR_NOT_FOUND || !process_runs(running) || clock_mono_us() > until_us) {
+            return err_add(err, "looking for a container's first process");
+        }
+        err_clear(err);
+        (void)nanosleep(&a_little, NULL);
+    }
+    *ret_pid = (pid_t)atoi(arena_text(place->arena, pid));
+    return 0;
 }
 
 int runc_delete(const struct runc *runc, const char *id, struct err *err)
@@ -229,6 +260,7 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
 {
     const struct sandbox_job *job = run->job;
     const char               *argv[RUNC_ARGV_MOST];
+    struct runc_first         first = {BOX_JOB, NULL, run->argv};
     struct stopper            stopper = {runc, job->id};
     struct process            process = {.argv = argv,
                                          .env = runc_env,
@@ -243,8 +275,8 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
     struct err                second = {0};
     int                       ran;
 
-    TRY(runc_bundle(runc, place, job, run->argv, false, err));
-    runc_argv(runc, place, job->id, argv);
+    TRY(runc_bundle(runc, place, job, &first, err));
+    runc_argv(runc, place, job->id, first.kind, argv);
     ran = process_run(&process, ret_end, err);
     /* --keep: the cgroup is still there to be asked. */
     if (ran == 0) {

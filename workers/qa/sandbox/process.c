@@ -15,6 +15,7 @@
 
 enum {
     READ_BYTES = 64 * 1024,
+    THIRD = 3,
     TICK_MS = 1000,
     STOP_GRACE_MS = 15000, /* for whoever was asked to stop */
     DRAIN_MS = 2000        /* for output left in the pipes after the end */
@@ -29,6 +30,14 @@ struct running {
     int64_t               start_us, tick_us, kill_at_us, drain_until_us;
     char                  room[READ_BYTES];
 };
+
+static int third_give(int fd, int *report)
+{
+    if (*report == THIRD && (*report = fcntl(*report, F_DUPFD_CLOEXEC, THIRD + 1)) < 0) {
+        return -1;
+    }
+    return fd == THIRD ? fcntl(fd, F_SETFD, 0) : dup2(fd, THIRD);
+}
 
 /* In the child, after fork: only what is safe there. Does not return. */
 static _Noreturn void child_become(const struct process *what, int out, int err_out, int report,
@@ -47,6 +56,7 @@ static _Noreturn void child_become(const struct process *what, int out, int err_
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err_out, 2) >= 0 &&
+        (what->third == NULL || third_give(*what->third, &report) >= 0) &&
         (what->cwd == NULL || chdir(what->cwd) == 0)) {
         if (what->env != NULL) {
             (void)execvpe(what->argv[0], (char *const *)what->argv, (char *const *)what->env);
@@ -87,8 +97,6 @@ static int child_start(struct running *run, struct err *err)
     if (run->pid == 0) {
         child_become(run->what, out[1], err_out[1], report[1], parent);
     }
-    fd_close(out[1]);
-    fd_close(err_out[1]);
     fd_close(report[1]);
     run->fd[0] = out[0];
     run->fd[1] = err_out[0];
@@ -96,6 +104,13 @@ static int child_start(struct running *run, struct err *err)
         got = read(report[0], &why, sizeof(why)); /* ends when exec closes the other end */
     } while (got < 0 && errno == EINTR);
     fd_close(report[0]);
+    if (got != sizeof(why) && run->what->ends != NULL) {
+        run->what->ends[0] = out[1];
+        run->what->ends[1] = err_out[1];
+    } else {
+        fd_close(out[1]);
+        fd_close(err_out[1]);
+    }
     if (got != sizeof(why)) {
         run->alive = true;
         return 0;
@@ -281,6 +296,18 @@ int keep_take(void *to, struct bytes bytes, struct err *err)
 
     (void)err;
     buf_put(&keep->buf, (struct bytes){bytes.data, bytes.size < left ? bytes.size : left});
+    return 0;
+}
+
+int word_take(void *to, struct bytes bytes, struct err *err)
+{
+    struct word_wait *wait = to;
+
+    (void)err;
+    for (size_t i = 0; i < bytes.size && !wait->seen; i++) {
+        wait->matched = bytes.data[i] == (uint8_t)wait->word[wait->matched] ? wait->matched + 1 : 0;
+        wait->seen = wait->word[wait->matched] == '\0';
+    }
     return 0;
 }
 

@@ -33,8 +33,13 @@ struct process {
     const char        *cwd;          /* working directory; NULL: this process's own */
     const int         *in;           /* its standard input; NULL: nothing */
     struct sink        out, err_out; /* take NULL: thrown away */
+    const int         *third;        /* what it finds as its descriptor 3; NULL: nothing */
     struct tick        tick;         /* run NULL: none */
     int64_t            wall_ms;      /* 0: no limit */
+
+    /* Takes the two ends it writes its outputs to, for somebody who is to write there too; the
+     * caller closes them. NULL: it is alone. */
+    int *ends;
 
     /* Where starting is not the program's own time: a sink sets *started, the clock begins anew,
      * and until then start_ms is the limit. NULL: the clock begins with the program. */
@@ -84,6 +89,14 @@ struct keep {
     size_t     most;
 };
 int keep_take(void *keep, struct bytes bytes, struct err *err);
+
+/* A sink that looks for a word. */
+struct word_wait {
+    const char *word;
+    size_t      matched;
+    bool        seen;
+};
+int word_take(void *word_wait, struct bytes bytes, struct err *err);
 
 /* A sink that keeps the last TAIL_BYTES. */
 enum { TAIL_BYTES = 2048 };

@@ -7,8 +7,9 @@
 
 #include "workers/qa/sandbox/cgroup.h"
 #include "workers/qa/sandbox/place.h"
+#include "workers/qa/sandbox/runc_config.h"
 
-enum { RUNC_COMMAND_MS = 30000, RUNC_ARGV_MOST = 10 };
+enum { RUNC_COMMAND_MS = 30000, RUNC_ARGV_MOST = 11 };
 
 struct warm_pool;
 
@@ -27,14 +28,26 @@ static inline uid_t runc_uid(const struct runc *runc)
     return (uid_t)(runc->map_from + SANDBOX_UID);
 }
 
-/* Writes the bundle; what the place is not filled with yet (late) is not mounted. */
+/* Who begins in a container. */
+struct runc_first {
+    enum box_kind      kind;
+    const char        *users; /* as in runc_config.h */
+    const char *const *argv;
+};
+
+/* Writes the bundle. What the place of a keeper is not filled with yet is not mounted. */
 WARN_UNUSED int runc_bundle(const struct runc *runc, const struct place *place,
-                            const struct sandbox_job *job, const char *const *argv, bool late,
+                            const struct sandbox_job *job, const struct runc_first *first,
                             struct err *err);
 
-/* "runc run" of the bundle, into an array of RUNC_ARGV_MOST. The cgroup stays, to be asked. */
+/* "runc run" of the bundle, into an array of RUNC_ARGV_MOST. The cgroup stays, to be asked. The
+ * zygote's descriptor 3 is handed through. */
 void runc_argv(const struct runc *runc, const struct place *place, const char *id,
-               const char **argv);
+               enum box_kind kind, const char **argv);
+
+/* The host's number of the first process of the container in that place, which `running` starts. */
+WARN_UNUSED int runc_pid(const struct place *place, struct running *running, pid_t *ret_pid,
+                         struct err *err);
 
 /* With its first process the whole pid namespace dies. */
 void runc_kill(const struct runc *runc, const char *id);

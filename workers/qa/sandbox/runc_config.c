@@ -49,6 +49,10 @@ static void mount_put(struct arena *arena, struct value *list, const struct moun
     value_append(arena, list, map);
 }
 
+/* runc wants a /proc, and a new one is not to be had in a pid namespace that is not one's own. */
+static const struct mount_row foreign_proc = {
+    "/proc", "bind", "/proc", {"rbind", "ro", "nosuid", "noexec", "nodev"}};
+
 static struct value mounts(struct arena *arena, const struct runc_config *spec)
 {
     struct value           list = value_list();
@@ -65,7 +69,9 @@ static struct value mounts(struct arena *arena, const struct runc_config *spec)
     };
 
     for (size_t i = 0; i < COUNT_OF(kernel_mounts); i++) {
-        mount_put(arena, &list, &kernel_mounts[i]);
+        bool foreign = spec->kind == BOX_ZYGOTE && strcmp(kernel_mounts[i].type, "proc") == 0;
+
+        mount_put(arena, &list, foreign ? &foreign_proc : &kernel_mounts[i]);
     }
     for (size_t i = 0; i < COUNT_OF(binds); i++) {
         if (binds[i].source != NULL) {
@@ -85,22 +91,33 @@ static void rlimit_put(struct arena *arena, struct value *list, const char *type
     value_append(arena, list, map);
 }
 
+static struct value capabilities_of(struct arena *arena, enum box_kind kind)
+{
+    static const char *const sets[] = {"bounding", "effective", "permitted", "inheritable",
+                                       "ambient"};
+    static const char *const none[] = {NULL};
+    static const char *const enter[] = {"CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETUID",
+                                        "CAP_SETGID",    "CAP_SETPCAP",    NULL};
+    struct value             map = value_map();
+
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        value_put(arena, &map, sets[i], texts(arena, kind == BOX_ZYGOTE && i < 3 ? enter : none));
+    }
+    return map;
+}
+
 static struct value process(struct arena *arena, const struct runc_config *spec)
 {
-    static const char *const     sets[] = {"bounding", "effective", "inheritable", "permitted",
-                                           "ambient"};
+    static const int64_t uids[] = {
+        [BOX_JOB] = SANDBOX_UID, [BOX_KEEPER] = KEEPER_UID, [BOX_ZYGOTE] = 0};
     const struct sandbox_limits *limits = spec->limits;
     struct value                 map = value_map();
     struct value                 user = value_map();
-    struct value                 capabilities = value_map();
     struct value                 rlimits = value_list();
 
-    value_put(arena, &user, "uid", value_whole(SANDBOX_UID));
-    value_put(arena, &user, "gid", value_whole(SANDBOX_UID));
+    value_put(arena, &user, "uid", value_whole(uids[spec->kind]));
+    value_put(arena, &user, "gid", value_whole(uids[spec->kind]));
     value_put(arena, &user, "umask", value_whole(0022));
-    for (size_t i = 0; i < COUNT_OF(sets); i++) {
-        value_put(arena, &capabilities, sets[i], value_list());
-    }
     rlimit_put(arena, &rlimits, "RLIMIT_FSIZE", limits->file_bytes);
     rlimit_put(arena, &rlimits, "RLIMIT_NOFILE", limits->open_files);
     rlimit_put(arena, &rlimits, "RLIMIT_NPROC", limits->pids * NPROC_SHARE);
@@ -110,7 +127,7 @@ static struct value process(struct arena *arena, const struct runc_config *spec)
     value_put(arena, &map, "args", texts(arena, spec->argv));
     value_put(arena, &map, "env", texts(arena, spec->job->env));
     value_put(arena, &map, "cwd", value_text("/"));
-    value_put(arena, &map, "capabilities", capabilities);
+    value_put(arena, &map, "capabilities", capabilities_of(arena, spec->kind));
     value_put(arena, &map, "rlimits", rlimits);
     value_put(arena, &map, "noNewPrivileges", value_flag(true));
     return map;
@@ -146,20 +163,23 @@ static struct value resources(struct arena *arena, const struct runc_config *spe
 
 static struct value namespaces(struct arena *arena, const struct runc_config *spec)
 {
-    const char *const kinds[] = {"pid",
+    const char *const kinds[] = {spec->kind == BOX_ZYGOTE ? NULL : "pid",
                                  "ipc",
                                  "uts",
                                  "mount",
                                  "cgroup",
                                  spec->job->network ? NULL : "network",
                                  spec->map_from == 0 ? NULL : "user"};
-    struct value      list = value_list();
+    struct value list = value_list();
 
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct value map = value_map();
 
         if (kinds[i] != NULL) {
             value_put(arena, &map, "type", value_text(kinds[i]));
+            if (spec->users != NULL && strcmp(kinds[i], "user") == 0) {
+                value_put(arena, &map, "path", value_text(spec->users));
+            }
             value_append(arena, &list, map);
         }
     }
@@ -209,7 +229,8 @@ static struct value linux_part(struct arena *arena, const struct runc_config *sp
     value_put(arena, &map, "namespaces", namespaces(arena, spec));
     value_put(arena, &map, "resources", resources(arena, spec));
     value_put(arena, &map, "cgroupsPath", value_text(spec->cgroup));
-    value_put(arena, &map, "seccomp", seccomp_profile(arena));
+    value_put(arena, &map, "seccomp",
+              spec->kind == BOX_ZYGOTE ? seccomp_zygote(arena) : seccomp_profile(arena));
     value_put(arena, &map, "maskedPaths", texts(arena, masked));
     value_put(arena, &map, "readonlyPaths", texts(arena, readonly));
     return map;

@@ -239,8 +239,11 @@ static int engine_try(struct sandbox *sandbox, const struct engine *engine, stru
     TRY(engine->open(sandbox->settings, &sandbox->self, &sandbox->base, err));
     sandbox->engine = engine;
     while (more) {
-        if (probe_run(sandbox, err) == 0 && warm_up(sandbox, err) == 0) {
-            return 0;
+        if (probe_run(sandbox, err) == 0) {
+            if (warm_up(sandbox, err) == 0) {
+                return 0;
+            }
+            break; /* another way would hide why */
         }
         more = !is_outage(err->code) && engine->next_way != NULL && engine->next_way(sandbox->self);
     }

@@ -46,15 +46,22 @@ struct sandbox_limits {
 
 struct probe_rows;
 
+struct sandbox_file {
+    const char  *name;
+    struct bytes bytes;
+};
+
 struct sandbox_settings {
-    const char           *engine;     /* auto, runc, podman, docker */
-    const char           *runtime;    /* OCI runtime for docker and podman, or "" */
-    const char           *dir;        /* state: jobs, images */
-    const char           *base;       /* made by deploy/images/make-base: rootfs/, digest; or "" */
-    const char           *base_image; /* to pull where base is "" */
-    int64_t               warm;       /* containers to keep ready; only runc can */
-    struct sandbox_limits limits;     /* of the probe, and of what is kept ready */
-    struct probe_rows    *seen;       /* takes what the last probe saw (probe.h); or NULL */
+    const char                *engine;  /* auto, runc, podman, docker */
+    const char                *runtime; /* OCI runtime for docker and podman, or "" */
+    const char                *dir;     /* state: jobs, images */
+    const char                *base; /* made by deploy/images/make-base: rootfs/, digest; or "" */
+    const char                *base_image; /* to pull where base is "" */
+    int64_t                    warm;       /* containers to keep ready; only runc can */
+    const struct sandbox_file *modules; /* Python's, of ours, that jobs have among their inputs: */
+    size_t                     module_count; /* the warm ones have imported them ahead */
+    struct sandbox_limits      limits;       /* of the probe, and of what is kept ready */
+    struct probe_rows         *seen;         /* takes what the last probe saw (probe.h); or NULL */
 };
 
 /* A root file system to run in; text lives as long as the sandbox or the arena it was made in. */

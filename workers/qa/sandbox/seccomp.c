@@ -2,8 +2,13 @@
 #include "workers/qa/sandbox/seccomp.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 static const char *const allowed[] = {
 #define ALLOW(name) #name,
@@ -32,14 +37,23 @@ static const char *const architectures[] = {
 #endif
 };
 
-static struct value texts(struct arena *arena, const char *const *names, size_t count)
+/* `but` is left out; NULL: nothing is. */
+static struct value texts_but(struct arena *arena, const char *const *names, size_t count,
+                              const char *but)
 {
     struct value list = value_list();
 
     for (size_t i = 0; i < count; i++) {
-        value_append(arena, &list, value_text(names[i]));
+        if (but == NULL || strcmp(names[i], but) != 0) {
+            value_append(arena, &list, value_text(names[i]));
+        }
     }
     return list;
+}
+
+static struct value texts(struct arena *arena, const char *const *names, size_t count)
+{
+    return texts_but(arena, names, count, NULL);
 }
 
 static struct value rule(struct arena *arena, struct value names, const char *action)
@@ -78,7 +92,8 @@ static struct value rule_when(struct arena *arena, const char *name, const struc
     return map;
 }
 
-struct value seccomp_profile(struct arena *arena)
+/* `also` is allowed against its row; NULL: nothing is. */
+static struct value profile_make(struct arena *arena, const char *also)
 {
     static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
     static const int personas[] = {0x0, 0x0008, 0x20000, 0x20008, 0x40000};
@@ -90,9 +105,13 @@ struct value seccomp_profile(struct arena *arena)
     const struct when threads = {0, "SCMP_CMP_MASKED_EQ", namespaces, 0};
     struct value      profile = value_map();
     struct value      rules = value_list();
-    struct value      deny = rule(arena, texts(arena, denied, COUNT_OF(denied)), "SCMP_ACT_ERRNO");
+    struct value      deny =
+        rule(arena, texts_but(arena, denied, COUNT_OF(denied), also), "SCMP_ACT_ERRNO");
 
     value_put(arena, &deny, "errnoRet", value_whole(EPERM));
+    if (also != NULL) {
+        value_append(arena, &rules, rule(arena, texts(arena, &also, 1), "SCMP_ACT_ALLOW"));
+    }
     value_append(arena, &rules,
                  rule(arena, texts(arena, allowed, COUNT_OF(allowed)), "SCMP_ACT_ALLOW"));
     value_append(arena, &rules, deny);
@@ -114,4 +133,27 @@ struct value seccomp_profile(struct arena *arena)
               texts(arena, architectures, COUNT_OF(architectures)));
     value_put(arena, &profile, "syscalls", rules);
     return profile;
+}
+
+struct value seccomp_profile(struct arena *arena)
+{
+    return profile_make(arena, NULL);
+}
+
+struct value seccomp_zygote(struct arena *arena)
+{
+    return profile_make(arena, "setns");
+}
+
+/* It stands upon the profile, which has refused every call of another architecture already. */
+void seccomp_without_setns(struct buf *out)
+{
+    const struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setns, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+
+    buf_put(out, (struct bytes){(const uint8_t *)filter, sizeof(filter)});
 }

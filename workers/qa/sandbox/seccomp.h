@@ -12,4 +12,9 @@
 
 struct value seccomp_profile(struct arena *arena);
 
+/* The same, and setns besides: for the zygote (zygote.h). Who is forked from it takes that away
+ * from itself with the filter that seccomp_without_setns writes: an array of struct sock_filter. */
+struct value seccomp_zygote(struct arena *arena);
+void         seccomp_without_setns(struct buf *out);
+
 #endif

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/sandbox/warm.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,21 +10,9 @@
 #include "base/fd.h"
 #include "value/json.h"
 #include "workers/qa/sandbox/job.h"
-
-/* warm.py travels inside of the worker. */
-__asm__(".section .rodata\n"
-        ".global warm_script\n"
-        "warm_script:\n"
-        ".incbin \"" WARM_SCRIPT "\"\n"
-        ".byte 0\n"
-        ".previous\n");
-extern const char warm_script[];
-
-#define READY "prt-sandbox-ready\n"
+#include "workers/qa/sandbox/slot.h"
 
 enum {
-    AGE_MS = 600000,       /* who waited that long makes room for a fresh one */
-    OUTER_GRACE_S = 60,    /* beyond that and a job's time it ends by itself */
     LOOK_MS = 500,         /* between two looks at who waits */
     AGAIN_MS = 5000,       /* after one could not be made */
     FIRST_MS = 120000,     /* for the first one */
@@ -44,38 +30,17 @@ static const char *const early_env[] = {"LANG=C.UTF-8",
                                         NULL};
 enum { EARLY_FIXED = 4 }; /* so many of them must be the job's too */
 
-/* What the witnesses of Python tests import (workers/qa/runner), and what pytest does. */
-#define MODULES                                                                                    \
-    "pytest", "unittest", "unittest.mock", "ctypes", "hashlib", "random", "signal", "socket",      \
-        "tempfile", "builtins", "functools", "inspect", "types", "shlex", "runpy"
-
-enum slot_state { SLOT_EMPTY, SLOT_READY, SLOT_TAKEN, SLOT_USED };
-
-struct slot {
-    enum slot_state   state;
-    struct arena     *arena;
-    struct warm_pool *pool;
-    const char       *id;
-    struct place      place;
-    const char       *argv[RUNC_ARGV_MOST];
-    struct process    process;
-    struct running   *running; /* NULL once it has ended and was waited for */
-    struct tail       tail;    /* of its errors while it warms up */
-    size_t            matched; /* of READY */
-    bool              ready;
-    int               order_fd, mounts_fd;
-    int64_t           made_ms;
-};
-
 struct warm_pool {
-    struct arena         *arena;
-    const struct runc    *runc;
-    struct image          base;
-    struct sandbox_limits limits;
-    struct job           *job; /* alive as long as the pool: its containers are ours */
-    pthread_t             thread;
-    bool                  runs;      /* the thread */
-    int                   mounts_fd; /* of the thread's namespace */
+    struct arena                  *arena;
+    struct slot_kind               kind; /* of its containers */
+    struct image                   base;
+    const struct sandbox_settings *settings;
+    struct job                    *job; /* alive as long as the pool: its containers are ours */
+    pthread_t                      thread;
+    bool                           runs;      /* the thread */
+    int                            mounts_fd; /* of the thread's namespace */
+    struct zygote                 *zygote;    /* the thread's; NULL: none lives */
+    int                            zygotes;   /* made so far */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t  change;
@@ -85,111 +50,14 @@ struct warm_pool {
     struct slot     slots[];
 };
 
-/* -------------------------------------- one container -------------------------------------- */
-
-static int ready_take(void *self, struct bytes bytes, struct err *err)
-{
-    struct slot *slot = self;
-
-    (void)err;
-    for (size_t i = 0; i < bytes.size && !slot->ready; i++) {
-        slot->matched = bytes.data[i] == (uint8_t)READY[slot->matched] ? slot->matched + 1 : 0;
-        slot->ready = READY[slot->matched] == '\0';
-    }
-    return 0;
-}
-
-static int mounts_find(struct slot *slot, struct err *err)
-{
-    const char  *path = arena_format(slot->arena, "%s/pid", slot->place.bundle);
-    struct bytes pid;
-
-    TRY(file_read(slot->arena, path, 32, &pid, err));
-    path = arena_format(slot->arena, "/proc/%d/ns/mnt", atoi(arena_text(slot->arena, pid)));
-    slot->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
-    return slot->mounts_fd < 0 ? err_errno(err, "looking for a warm container's mounts") : 0;
-}
-
-static int slot_bundle(struct slot *slot, struct err *err)
-{
-    struct warm_pool *pool = slot->pool;
-    const char       *life = arena_format(
-              slot->arena, "%lld", (long long)(AGE_MS + pool->limits.wall_ms) / 1000 + OUTER_GRACE_S);
-    const char *const  argv[] = {"timeout", "-s", "KILL",      life,    "python3",
-                                 "-s",      "-c", warm_script, MODULES, NULL};
-    struct sandbox_job job = {
-        .id = slot->id, .image = &pool->base, .env = early_env, .limits = &pool->limits};
-
-    TRY(place_make(&slot->place, slot->id, pool->base.handle, &pool->limits, runc_uid(pool->runc),
-                   err));
-    return runc_bundle(pool->runc, &slot->place, &job, argv, true, err);
-}
-
-static int slot_start(struct slot *slot, struct err *err)
-{
-    int order[2];
-    int started;
-
-    if (pipe2(order, O_CLOEXEC) < 0) {
-        return err_errno(err, "starting a warm container");
-    }
-    slot->order_fd = order[1];
-    runc_argv(slot->pool->runc, &slot->place, slot->id, slot->argv);
-    slot->process = (struct process){.argv = slot->argv,
-                                     .env = runc_env,
-                                     .in = &order[0],
-                                     .out = {ready_take, slot},
-                                     .err_out = {tail_take, &slot->tail}};
-    started = process_start(&slot->process, &slot->running, err);
-    fd_close(order[0]);
-    return started;
-}
-
-/* In the pool's thread, which it dies with. */
-static int slot_make(struct slot *slot, struct err *err)
-{
-    TRY(slot_bundle(slot, err));
-    TRY(slot_start(slot, err));
-    if (process_until(slot->running, &slot->ready, START_MS, err) < 0) {
-        return err_set(err, ERR_SANDBOX_UNFIT, "a warm container did not get ready: %s",
-                       tail_text(slot->arena, &slot->tail));
-    }
-    TRY(mounts_find(slot, err));
-    slot->made_ms = clock_mono_us() / 1000;
-    return 0;
-}
-
-/* Whatever there is of it, by half too. */
-static void slot_clear(struct slot *slot)
-{
-    struct process_end end;
-    struct err         ignored = {0};
-
-    if (slot->arena == NULL) {
-        return;
-    }
-    fd_close(slot->order_fd);
-    fd_close(slot->mounts_fd);
-    /* None by that name: fine. */
-    (void)!(slot->running == NULL ? runc_forget : runc_delete)(slot->pool->runc, slot->id,
-                                                               &ignored);
-    if (slot->running != NULL) {
-        slot->process.out = slot->process.err_out = (struct sink){0};
-        slot->process.wall_ms = RUNC_COMMAND_MS;
-        (void)!process_finish(slot->running, &end, &ignored);
-    }
-    place_leave(&slot->place);
-    arena_free(slot->arena);
-    *slot = (struct slot){.pool = slot->pool};
-}
-
 /* -------------------------------------- the thread -------------------------------------- */
 
-static bool is_over(struct slot *slot)
+static bool is_over(const struct warm_pool *pool, struct slot *slot)
 {
     return slot->state == SLOT_USED ||
            (slot->state == SLOT_READY &&
-            (clock_mono_us() / 1000 - slot->made_ms > AGE_MS || !process_runs(slot->running)));
+            (clock_mono_us() / 1000 - slot->made_ms > SLOT_AGE_MS || !process_runs(slot->running) ||
+             pool->zygote == NULL || !zygote_lives(pool->zygote)));
 }
 
 /* One that is to be cleared, else one that is to be made; taken out of everybody's reach. */
@@ -200,7 +68,7 @@ static struct slot *slot_next(struct warm_pool *pool, bool may_make, bool *ret_c
     for (size_t i = 0; i < pool->count; i++) {
         struct slot *slot = &pool->slots[i];
 
-        if (is_over(slot)) {
+        if (is_over(pool, slot)) {
             slot->state = SLOT_TAKEN;
             *ret_clear = true;
             return slot;
@@ -234,14 +102,11 @@ static void slot_work(struct warm_pool *pool, struct slot *slot, bool clear)
     int        made = -1;
 
     if (!clear) {
-        slot->arena = arena_new();
-        slot->place.arena = slot->arena;
-        slot->order_fd = slot->mounts_fd = -1;
-        slot->id = arena_format(slot->arena, "%s-w%zu", pool->job->id, ++pool->serial);
+        slot_begin(slot, &pool->kind, pool->job->id, ++pool->serial);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (!clear) {
-        made = slot_make(slot, &err);
+        made = slot_make(slot, pool->zygote, &err);
     }
     if (made < 0) {
         slot_clear(slot);
@@ -254,6 +119,53 @@ static void slot_work(struct warm_pool *pool, struct slot *slot, bool clear)
     (void)pthread_cond_broadcast(&pool->change);
 }
 
+static int pool_enter(struct warm_pool *pool, struct err *err)
+{
+    TRY(mounts_enter(err));
+    pool->mounts_fd = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    return pool->mounts_fd < 0 ? err_errno(err, "looking for the pool's mounts") : 0;
+}
+
+/* Is there one to fork from? A dead one makes room when the last container of its user namespace is
+ * gone. The lock is held before and after. */
+static bool zygote_tend(struct warm_pool *pool, bool may_make)
+{
+    struct zygote *dead = NULL;
+    struct zygote *fresh = NULL;
+    struct err     err = {0};
+
+    if (pool->zygote != NULL && zygote_lives(pool->zygote)) {
+        return true;
+    }
+    for (size_t i = 0; i < pool->count; i++) {
+        may_make = may_make && pool->slots[i].state == SLOT_EMPTY;
+    }
+    if (!may_make) {
+        return false;
+    }
+    dead = pool->zygote;
+    pool->zygote = NULL;
+    (void)pthread_mutex_unlock(&pool->lock);
+    zygote_close(dead);
+    {
+        CLEANUP(arena) struct arena *arena = arena_new();
+        int                          number = ++pool->zygotes;
+        struct zygote_wants          wants = {
+                     .id = arena_format(arena, "%s-t%d", pool->job->id, number),
+                     .dir = arena_format(arena, "%s/modules-%d", pool->job->dir, number),
+                     .settings = pool->settings,
+                     .base = &pool->base,
+                     .env = early_env};
+
+        (void)!zygote_open(&fresh, pool->kind.runc, &wants, &err);
+    }
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->zygote = fresh;
+    pool->failed = err;
+    (void)pthread_cond_broadcast(&pool->change);
+    return fresh != NULL;
+}
+
 static void *pool_run(void *arg)
 {
     struct warm_pool *pool = arg;
@@ -261,30 +173,31 @@ static void *pool_run(void *arg)
     int64_t           again_ms = 0;
     bool              clear;
 
-    if (mounts_enter(&err) == 0) {
-        pool->mounts_fd = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
-        if (pool->mounts_fd < 0) {
-            (void)err_errno(&err, "looking for the pool's mounts");
-        }
-    }
+    (void)!pool_enter(pool, &err);
     (void)pthread_mutex_lock(&pool->lock);
     pool->failed = err;
     while (!pool->stopping && err.code == ERR_NONE) {
         int64_t      now_ms = clock_mono_us() / 1000;
-        struct slot *slot = slot_next(pool, now_ms >= again_ms, &clear);
+        bool         may_make = zygote_tend(pool, now_ms >= again_ms) && now_ms >= again_ms;
+        struct slot *slot = slot_next(pool, may_make, &clear);
 
-        if (slot == NULL) {
+        if (slot != NULL) {
+            slot_work(pool, slot, clear);
+        } else {
             change_wait(pool, LOOK_MS);
-            continue;
         }
-        slot_work(pool, slot, clear);
-        again_ms = pool->failed.code == ERR_NONE ? 0 : now_ms + AGAIN_MS;
+        if (pool->failed.code == ERR_NONE) {
+            again_ms = 0;
+        } else if (now_ms >= again_ms) {
+            again_ms = now_ms + AGAIN_MS;
+        }
     }
     (void)pthread_cond_broadcast(&pool->change);
     (void)pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->count; i++) {
         slot_clear(&pool->slots[i]); /* no job runs any more */
     }
+    zygote_close(pool->zygote);
     return NULL;
 }
 
@@ -299,7 +212,7 @@ int warm_wait(struct warm_pool *pool, size_t count, int64_t most_ms, struct err 
     for (;;) {
         ready = 0;
         for (size_t i = 0; i < pool->count; i++) {
-            ready += pool->slots[i].state == SLOT_READY;
+            ready += pool->slots[i].state == SLOT_READY && !is_over(pool, &pool->slots[i]);
         }
         if (ready >= count || pool->failed.code != ERR_NONE || clock_mono_us() / 1000 > until_ms) {
             break;
@@ -344,14 +257,11 @@ int warm_open(struct warm_pool **ret_pool, const struct runc *runc,
     struct warm_pool *pool = mem_zero(1, sizeof(*pool) + count * sizeof(pool->slots[0]));
 
     pool->arena = arena_new();
-    pool->runc = runc;
     pool->base = *base;
-    pool->limits = settings->limits;
+    pool->kind = (struct slot_kind){runc, &pool->base, &settings->limits};
+    pool->settings = settings;
     pool->count = count;
     pool->mounts_fd = -1;
-    for (size_t i = 0; i < count; i++) {
-        pool->slots[i].pool = pool;
-    }
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -407,7 +317,7 @@ static bool is_script(const char *const *argv)
 static bool job_fits(const struct warm_pool *pool, const struct sandbox_job *job)
 {
     return is_script(job->argv) && !job->network && job->image->handle == pool->base.handle &&
-           limits_fit(&pool->limits, job->limits) && env_fits(job->env);
+           limits_fit(pool->kind.limits, job->limits) && env_fits(job->env);
 }
 
 static int order_make(struct arena *arena, const struct sandbox_job *job, struct buf *out,
@@ -443,7 +353,7 @@ static struct slot *slot_take(struct warm_pool *pool)
     for (size_t i = 0; i < pool->count; i++) {
         struct slot *slot = &pool->slots[i];
 
-        if (slot->state == SLOT_READY && !is_over(slot) &&
+        if (slot->state == SLOT_READY && !is_over(pool, slot) &&
             (oldest == NULL || slot->made_ms < oldest->made_ms)) {
             oldest = slot;
         }
@@ -455,44 +365,12 @@ static struct slot *slot_take(struct warm_pool *pool)
     return oldest;
 }
 
-static void slot_give(struct slot *slot)
+static void slot_give(struct warm_pool *pool, struct slot *slot)
 {
-    struct warm_pool *pool = slot->pool;
-
     (void)pthread_mutex_lock(&pool->lock);
     slot->state = SLOT_USED;
     (void)pthread_cond_broadcast(&pool->change);
     (void)pthread_mutex_unlock(&pool->lock);
-}
-
-static void stop_slot(void *self)
-{
-    struct slot *slot = self;
-
-    runc_kill(slot->pool->runc, slot->id);
-}
-
-static int slot_run(struct slot *slot, const struct engine_run *run, struct bytes order,
-                    struct process_end *ret_end, bool *ret_oom, struct err *err)
-{
-    struct warm_pool         *pool = slot->pool;
-    const struct sandbox_job *job = run->job;
-    struct process           *process = &slot->process;
-    struct running           *running = slot->running;
-
-    TRY(place_attach(&slot->place, job, pool->mounts_fd, slot->mounts_fd, err));
-    process->out = run->out;
-    process->err_out = run->err_out;
-    process->tick = job->tick;
-    process->wall_ms = job->limits->wall_ms;
-    process->started = run->started;
-    process->start_ms = START_MS;
-    process->stop = stop_slot;
-    process->stop_self = slot;
-    TRY(fd_write_all(slot->order_fd, order, err));
-    slot->running = NULL;
-    TRY(process_finish(running, ret_end, err));
-    return cgroup_judge(&pool->runc->cgroups, slot->id, job->limits, ret_oom, err);
 }
 
 int warm_run(struct warm_pool *pool, const struct engine_run *run, bool *ret_ran,
@@ -501,6 +379,7 @@ int warm_run(struct warm_pool *pool, const struct engine_run *run, bool *ret_ran
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      order = {0};
     struct slot                 *slot;
+    struct slot_end              end = {0};
     int                          ran;
 
     *ret_ran = false;
@@ -512,7 +391,9 @@ int warm_run(struct warm_pool *pool, const struct engine_run *run, bool *ret_ran
         return 0;
     }
     *ret_ran = *run->warm = true;
-    ran = slot_run(slot, run, buf_bytes(&order), ret_end, ret_oom, err);
-    slot_give(slot);
+    ran = slot_run(slot, pool->mounts_fd, run, buf_bytes(&order), &end, err);
+    slot_give(pool, slot);
+    *ret_end = end.process;
+    *ret_oom = end.oom;
     return ran;
 }

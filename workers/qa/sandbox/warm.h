@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * warm.h - containers made ahead, with Python and pytest imported, one for each job to come.
+ * warm.h - containers made ahead, one for each job to come, in which a Python waits that has
+ * imported pytest.
  *
  * A container is as any other of runc: the same limits, the same walls, never used twice. Only the
  * order differs: it waits, and the job's workspace, inputs and dependencies are mounted into it
- * when the job comes. A thread of the pool's own makes them, removes those that were used, that
- * died and that waited too long. When its worker dies they end by themselves and are reaped as
- * others are.
+ * when the job comes. runc starts a keeper in it, which does nothing; the job's process is forked
+ * from a zygote into it (zygote.h says how, and why that is safe). A thread of the pool's own
+ * makes them, removes those that were used, that died and that waited too long, and makes another
+ * zygote where one dies. When its worker dies they end by themselves and are reaped as others
+ * are.
  *
  * A job fits when it is a Python script, asks for the limits the pool was made for and for the same
  * settings of the interpreter. What does not fit, and what comes while none is ready, is run cold.
