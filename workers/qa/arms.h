@@ -18,6 +18,8 @@
 #include "workers/qa/original.h"
 #include "workers/qa/report/compare.h"
 
+struct made_run; /* retrace.h */
+
 /* One arm: its workspace, its image, its run. */
 struct round {
     bool             ran;
@@ -28,21 +30,22 @@ struct round {
 };
 
 struct arms {
-    struct examiner     *examiner;
-    struct arena        *arena;
-    struct job          *job;
-    struct heart        *heart;
-    struct spool         log;
-    const struct runner *runner; /* NULL: not known yet; the after tree's, for all arms */
-    struct round         after, before, original;
-    bool                 has_before; /* its tree is there */
-    bool                 compared_is, edits_is;
-    struct comparison    compared;
-    struct test_edits    edits;
-    struct id_list       flaky, missing;
-    int                  repeats;
-    int64_t              took_ms; /* of all runs */
-    struct steps         steps;
+    struct examiner       *examiner;
+    struct arena          *arena;
+    struct job            *job;
+    struct heart          *heart;
+    struct spool           log;
+    const struct runner   *runner; /* NULL: not known yet; the after tree's, for all arms */
+    struct round           after, before, original;
+    const struct made_run *start_run;  /* of the start snapshot, made for a claim */
+    bool                   has_before; /* its tree is there */
+    bool                   compared_is, edits_is;
+    struct comparison      compared;
+    struct test_edits      edits;
+    struct id_list         flaky, missing;
+    int                    repeats;
+    int64_t                took_ms; /* of all runs */
+    struct steps           steps;
 };
 
 void arms_done(struct arms *arms);

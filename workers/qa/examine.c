@@ -269,12 +269,18 @@ static int trees_run(struct arms *arms, const struct question *question, struct 
     if (question->document != NULL) {
         TRY(retraced(retrace, question, retrace_run(retrace, err), err));
     }
+    arms->start_run = &retrace->start;
     if (question->after != NULL || retrace->whole) {
         TRY(arms_run(arms, question, retrace, validation, err));
     } else {
         validation->reason = retrace->replay.first.there ? "not_replayable" : "no_snapshot";
     }
-    return question->document == NULL ? 0 : compared(arms, question, retrace, validation, err);
+    if (question->document == NULL) {
+        return 0;
+    }
+    TRY(compared(arms, question, retrace, validation, err));
+    return retraced(retrace, question,
+                    retrace_settle(retrace, arms->after.ran ? &arms->after.end : NULL, err), err);
 }
 
 int examine(struct examiner *examiner, struct arena *arena, const struct question *question,
@@ -287,7 +293,7 @@ int examine(struct examiner *examiner, struct arena *arena, const struct questio
                                  .arena = arena,
                                  .log = &arms.log,
                                  .heart = heart,
-                                 .start = question->before,
+                                 .snapshot = question->before,
                                  .document = question->document,
                                  .last_try = question->last_try};
     struct validation validation = {.status = VERDICT_NOT_RUN,

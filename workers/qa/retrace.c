@@ -36,43 +36,94 @@ static const char *unfit_run(const struct value *event, const struct runner *run
                : NULL;
 }
 
-/* One run on the tree as it is now. */
-static int run_again(struct retrace *retrace, const struct value *event, struct claim *claim,
-                     struct err *err)
+/* One run on the tree as it is now; claim->reason is set instead when it cannot be made. */
+static int run_make(struct retrace *retrace, const struct runner *runner, struct bytes selection,
+                    struct made_run *ret_run, struct err *err)
 {
     struct examiner            *examiner = retrace->examiner;
     struct arena               *arena = retrace->arena;
-    const char                 *dir = retrace->tree.dir;
-    struct bytes                selection = value_text_or(value_get(event, "selection"), "");
     CLEANUP(spool) struct spool report = {.fd = -1};
     struct image                image;
-    struct arm_end              end;
+    struct made_run             run = {.is = true,
+                                       .edits = retrace->replay.edits_applied,
+                                       .selection = arena_bytes(arena, selection),
+                                       .runner = runner};
     struct arm                  arm = {.arena = arena,
-                                       .name = arena_format(arena, "claim-%zu", retrace->claim_count),
+                                       .name = arena_format(arena, "claim-%zu", retrace->runs_made),
                                        .workspace = &retrace->tree,
                                        .image = &image,
+                                       .runner = runner,
                                        .limits = &examiner->limits,
                                        .selection = selection.size > 0 ? arena_text(arena, selection) : NULL};
 
-    TRY(runner_for(arena, arena_format(arena, "%s/%s", dir, retrace->tree.root), &arm.runner, err));
-    claim->reason = unfit_run(event, arm.runner);
-    if (claim->reason != NULL) {
-        return 0;
-    }
+    retrace->runs_made++;
     TRY(spool_open(&report, retrace->job->dir, err));
     TRY(layer_image(examiner, retrace->job, arm.name, &retrace->tree, retrace->log, retrace->heart,
                     &image, err));
-    TRY(sandbox_own(examiner->sandbox, dir, err));
-    TRY(arm_run(examiner->sandbox, retrace->job, &arm, retrace->log, &report, retrace->heart, &end,
-                err));
-    if (!end.verdict.believed) {
-        claim->reason = end.verdict.reason;
-        return 0;
+    TRY(sandbox_own(examiner->sandbox, retrace->tree.dir, err));
+    TRY(arm_run(examiner->sandbox, retrace->job, &arm, retrace->log, &report, retrace->heart,
+                &run.end, err));
+    *ret_run = run;
+    return 0;
+}
+
+static void claim_observe(struct claim *claim, const struct verdict *verdict)
+{
+    if (!verdict->believed) {
+        claim->reason = verdict->reason;
+        return;
     }
     claim->observed = true;
-    claim->passed_here = end.verdict.passed;
-    claim->failed_here = end.verdict.failed;
-    claim->errors_here = end.verdict.errors;
+    claim->passed_here = verdict->passed;
+    claim->failed_here = verdict->failed;
+    claim->errors_here = verdict->errors;
+}
+
+/* A run that was made before on this very tree need not be made again. */
+static int run_again(struct retrace *retrace, const struct runner *runner, struct bytes selection,
+                     struct claim *claim, struct err *err)
+{
+    struct made_run *last = &retrace->last;
+
+    if (!last->is || last->edits != retrace->replay.edits_applied || last->runner != runner ||
+        !bytes_equal(last->selection, selection)) {
+        TRY(run_make(retrace, runner, selection, last, err));
+    }
+    if (last->edits == 0 && selection.size == 0) {
+        retrace->start = *last;
+    }
+    claim_observe(claim, &last->end.verdict);
+    return 0;
+}
+
+static int claim_run(struct retrace *retrace, const struct value *event, struct claim *claim,
+                     struct err *err)
+{
+    struct bytes         selection = value_text_or(value_get(event, "selection"), "");
+    const struct runner *runner;
+
+    TRY(runner_for(retrace->arena,
+                   arena_format(retrace->arena, "%s/%s", retrace->tree.dir, retrace->tree.root),
+                   &runner, err));
+    claim->reason = unfit_run(event, runner);
+    if (claim->reason != NULL) {
+        return 0;
+    }
+    if (selection.size == 0 && retrace->replay.edits_applied == retrace->edits) {
+        claim->waits_for = runner;
+        return 0;
+    }
+    return run_again(retrace, runner, selection, claim, err);
+}
+
+/* Whether a failure of the sandbox is the claim's own, or the whole job's. */
+static int claim_failed(struct retrace *retrace, struct claim *claim, struct err *err)
+{
+    if (err->code == ERR_LEASE_LOST || err_fate(err->code) == FATE_WAIT || !retrace->last_try) {
+        return -1;
+    }
+    claim->reason = err_name(err->code);
+    err_clear(err);
     return 0;
 }
 
@@ -85,12 +136,8 @@ static int claim_check(struct retrace *retrace, const struct value *event, struc
                             .failed = value_whole_or(value_get(event, "num_failed"), 0)};
     if (retrace->replay.first.there) {
         claim->reason = retrace->replay.first.ours ? retrace->replay.first.reason : "diverged";
-    } else if (run_again(retrace, event, claim, err) < 0) {
-        if (err->code == ERR_LEASE_LOST || err_fate(err->code) == FATE_WAIT || !retrace->last_try) {
-            return -1;
-        }
-        claim->reason = err_name(err->code);
-        err_clear(err);
+    } else if (claim_run(retrace, event, claim, err) < 0) {
+        TRY(claim_failed(retrace, claim, err));
     }
     retrace->claim_count++;
     return 0;
@@ -131,9 +178,10 @@ static int events_read(struct retrace *retrace, each_event each, struct err *err
     }
 }
 
-static int run_count(struct retrace *retrace, const struct value *event, struct err *err)
+static int event_count(struct retrace *retrace, const struct value *event, struct err *err)
 {
     (void)err;
+    retrace->edits += value_is_text(value_get(event, "type"), "file_edit") ? 1 : 0;
     retrace->runs += is_run(event) ? 1 : 0;
     return 0;
 }
@@ -163,14 +211,14 @@ int retrace_run(struct retrace *retrace, struct err *err)
         retrace->reason = "no_document";
         return 0;
     }
-    TRY(events_read(retrace, run_count, err));
+    TRY(events_read(retrace, event_count, err));
     retrace->claims =
         arena_zero(retrace->arena, (size_t)config->qa_claims + 1, sizeof(*retrace->claims));
-    if (retrace->start == NULL) {
+    if (retrace->snapshot == NULL) {
         retrace->reason = "no_start_snapshot";
         return 0;
     }
-    TRY(workspace_fetch(retrace->arena, examiner->blob, retrace->start, &examiner->pack, dir,
+    TRY(workspace_fetch(retrace->arena, examiner->blob, retrace->snapshot, &examiner->pack, dir,
                         retrace->heart, &retrace->tree, err));
     TRY(tree_open(&tree, arena_format(retrace->arena, "%s/%s", dir, retrace->tree.root), err));
     replay_init(&retrace->replay, retrace->arena, &tree, config->qa_replay_bytes,
@@ -224,6 +272,26 @@ int retrace_compare(struct retrace *retrace, const struct workspace *final, stru
     if (difference != TREE_SAME) {
         retrace->whole = false;
         replay_diverge(&retrace->replay, -1, bytes_of(path), difference_words[difference]);
+    }
+    return 0;
+}
+
+int retrace_settle(struct retrace *retrace, const struct arm_end *after, struct err *err)
+{
+    bool same =
+        strcmp(retrace->final_tree, "same") == 0 || strcmp(retrace->final_tree, "not_sent") == 0;
+
+    for (size_t i = 0; i < retrace->claim_count; i++) {
+        struct claim *claim = &retrace->claims[i];
+
+        if (claim->waits_for == NULL) {
+            continue;
+        }
+        if (after != NULL && same) {
+            claim_observe(claim, &after->verdict);
+        } else if (run_again(retrace, claim->waits_for, BYTES(""), claim, err) < 0) {
+            TRY(claim_failed(retrace, claim, err));
+        }
     }
     return 0;
 }

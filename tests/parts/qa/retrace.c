@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A session's edits and test runs against its snapshots: a real sandbox, real pytest. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "crypto/crypto.h"
@@ -277,6 +278,59 @@ TEST(retrace, holds_nothing_against_a_session_that_a_secret_was_taken_out_of)
     expect(world, validation, "/replay/reason", "\"redacted\"");
     expect(world, validation, "/replay/first_divergence", "(absent)");
     expect(world, validation, "/claims/0/reason", "\"redacted\"");
+}
+
+/* How often this stands in the log. */
+static int log_count(struct world *world, const struct value *validation, const char *words)
+{
+    const char *at = world_log(world, validation);
+    int         count = 0;
+
+    while ((at = strstr(at, words)) != NULL) {
+        at++;
+        count++;
+    }
+    return count;
+}
+
+#define RUN(seq, passed, failed, more)                                                             \
+    "{\"framework\":\"pytest\",\"num_failed\":" #failed ",\"num_passed\":" #passed                 \
+    ",\"seq\":" #seq more ",\"type\":\"test_run\"}"
+
+TEST(retrace, makes_no_run_twice_on_the_same_tree)
+{
+    WORLD();
+    const struct qa_document *document =
+        EVENTS(world, RUN(1, 0, 1, ""), RUN(2, 0, 1, ""), edit(world, 3, "a.py", FIX),
+               RUN(4, 1, 0, ""), RUN(5, 0, 1, ""));
+    const struct value *validation =
+        ask(world, world_snapshot(world, fixed), world_snapshot(world, broken), document);
+
+    expect(world, validation, "/status", "\"passed\"");
+    expect(world, validation, "/tests/fail_to_pass", "[\"test_a.py::test_a\"]");
+    for (int i = 0; i < 3; i++) {
+        expect(world, validation, arena_format(world->arena, "/claims/%d/agrees", i), "true");
+    }
+    expect(world, validation, "/claims/3/observed", "{\"failed\":0,\"passed\":1}");
+    expect(world, validation, "/claims/3/agrees", "false");
+    CHECK(log_count(world, validation, ": pytest in ") == 2); /* claim-0 and after */
+
+    /* Without a final snapshot the after arm has the very tree. */
+    validation = ask(world, NULL, world_snapshot(world, broken), document);
+    expect(world, validation, "/claims/2/agrees", "true");
+    CHECK(log_count(world, validation, ": pytest in ") == 2);
+
+    /* Another final tree is another run; so is a selection. */
+    validation = ask(world,
+                     world_snapshot(world, FILES("a.py", "def f():\n    return 2\n", "test_a.py",
+                                                 "def test_b(): pass\n")),
+                     world_snapshot(world, broken),
+                     EVENTS(world, edit(world, 3, "a.py", FIX), RUN(4, 1, 0, ""),
+                            RUN(5, 1, 0, ",\"selection\":\"-k test_a\"")));
+    expect(world, validation, "/replay/final_tree", "\"differs\"");
+    expect(world, validation, "/claims/0/agrees", "true");
+    expect(world, validation, "/claims/1/agrees", "true");
+    CHECK(log_count(world, validation, "== claim-") == 2);
 }
 
 TEST(retrace, says_why_a_test_run_could_not_be_made_again)

@@ -11,12 +11,16 @@
 
 #include "value/value.h"
 
+struct runner;
+
 struct claim {
     int64_t     seq;
     int64_t     passed, failed; /* as the client said */
     bool        observed;
     int64_t     passed_here, failed_here, errors_here;
     const char *reason; /* why it was not observed; NULL when it was */
+
+    const struct runner *waits_for; /* of the after arm, which may answer it; NULL: nothing */
 };
 
 /* Is run `index` of `total` among the `most` that are run again? The first, the last and what lies
