@@ -120,8 +120,10 @@ int upload_token_read(struct tokens *tokens, struct arena *arena, struct bytes t
     ret_upload->consent = (unsigned)strtoul(part[3], NULL, 10);
     ret_upload->expires_s = strtoll(part[4], NULL, 10);
     if (ret_upload->expires_s <= now_us / 1000000) {
+        int64_t since_s = ret_upload->expires_s < 0 ? 0 : ret_upload->expires_s; /* 0: 1970 */
+
         return err_set(err, ERR_FORBIDDEN, "the upload token expired %lld s ago; open a new trace",
-                       (long long)(now_us / 1000000 - ret_upload->expires_s));
+                       (long long)(now_us / 1000000 - since_s));
     }
     return 0;
 }

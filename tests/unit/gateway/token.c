@@ -59,6 +59,19 @@ TEST(token, is_refused_from_the_second_it_expires)
     CHECK_FAILS(read_at(tokens, arena, text, NOW_S + 60, &upload, &err), ERR_FORBIDDEN);
 }
 
+TEST(token, is_refused_however_long_ago_it_expired)
+{
+    CLEANUP(tokens) struct tokens *tokens = tokens_made(key_a, NULL);
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf out = {0};
+    const struct upload     old = {"acme", "trace-0123", 5, INT64_MIN};
+    struct upload           upload = {0};
+    struct err              err = {0};
+
+    upload_token_write(tokens, &out, &old);
+    CHECK_FAILS(read_at(tokens, arena, buf_text(&out), NOW_S, &upload, &err), ERR_FORBIDDEN);
+}
+
 TEST(token, is_refused_when_any_byte_was_changed)
 {
     CLEANUP(tokens) struct tokens *tokens = tokens_made(key_a, NULL);
