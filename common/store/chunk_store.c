@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, ADD_SEGMENT, DROP, CHAINED, COUNT, STATEMENTS };
+enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, ADD_SEGMENT, NAMED_SEGMENTS,
+       DROP, CHAINED, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -49,6 +50,9 @@ const struct statement chunk_statements[STATEMENTS] = {
     [ADD_SEGMENT] = { "segment_add",
         "INSERT INTO segments (key, bytes, created_us) VALUES ($1, $2, $3)"
         " RETURNING segment_no", 3 },
+    [NAMED_SEGMENTS] = { "segments_named",
+        "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
+        " WHERE EXISTS (SELECT FROM segments s WHERE s.key = q.key)", 1 },
 
     [DROP] = { "chunks_drop",
         "DELETE FROM trace_chunks c USING unnest($1::bigint[], $2::bigint[])"
@@ -244,6 +248,22 @@ int segment_add(struct store *store, struct arena *arena, const char *key, int64
     args_whole(&args, created_us);
     TRY(store_run(store, &chunk_statements[ADD_SEGMENT], &args, &rows, err));
     *ret_segment_no = rows_whole(rows, 0, 0);
+    return 0;
+}
+
+int segments_named(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
+                   bool **ret_named, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    bool                      *named = arena_zero(arena, count, sizeof(*named));
+
+    args_text_array(&args, keys, count);
+    TRY(store_run(store, &chunk_statements[NAMED_SEGMENTS], &args, &rows, err));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        named[rows_whole(rows, i, 0) - 1] = true;
+    }
+    *ret_named = named;
     return 0;
 }
 

@@ -59,6 +59,10 @@ WARN_UNUSED int segment_add(struct store *store, struct arena *arena, const char
                             int64_t bytes, int64_t created_us, int64_t *ret_segment_no,
                             struct err *err);
 
+/* *ret_named[i]: there is a row for keys[i]. */
+WARN_UNUSED int segments_named(struct store *store, struct arena *arena, const struct bytes *keys,
+                               size_t count, bool **ret_named, struct err *err);
+
 /* Takes away rows that chunks_add writes anew. */
 WARN_UNUSED int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_nos,
                             const int64_t *seqs, size_t count, struct err *err);

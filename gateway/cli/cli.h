@@ -68,6 +68,7 @@ int list_run(struct cli *cli, int argc, char **argv, struct err *err);
 int view_run(struct cli *cli, int argc, char **argv, struct err *err);
 int log_run(struct cli *cli, int argc, char **argv, struct err *err);
 int erase_run(struct cli *cli, int argc, char **argv, struct err *err);
+int sweep_run(struct cli *cli, int argc, char **argv, struct err *err);
 int keys_run(struct cli *cli, int argc, char **argv, struct err *err);
 int dead_run(struct cli *cli, int argc, char **argv, struct err *err);
 int replay_run(struct cli *cli, int argc, char **argv, struct err *err);

@@ -94,6 +94,15 @@ const struct command cli_commands[] = {
      keys_run},
     {OPERATE, "migrate", "", "Bring the database to this version's schema",
      "Safe to run many times and from several machines at once.\n", migrate_run},
+    {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete segments in the object store that no row names",
+     "A worker that dies between writing a segment and its commit leaves one; its chunks were worked on\n"
+     "again and lie in another. Safe while the farm runs. After going back to an older backup of the\n"
+     "database, prt replay --stage validate comes first.\n\n"
+     "  --before TIME   only what was written before (1d ago), at least 10m ago\n"
+     "  --dry-run       only say what would be deleted\n"
+     "  --force         even if that is more than half of all segments\n\n"
+     WHEN_HELP ".\n",
+     sweep_run},
     {OPERATE, "dead", "list|show|retry|edit|drop [SEQ...] [options]",
      "Look at what the farm gave up on, put it back, or drop it",
      "  list             those that fit, oldest first\n"

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/* prt sweep - objects that nothing refers to. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "farm/farm.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/when.h"
+#include "workers/validate/sweep.h"
+
+#define DAY_US 86400000000LL
+
+static int before_read(const char *text, int64_t now_us, int64_t *ret_us, struct err *err)
+{
+    TRY(when_read("--before", text, now_us, ret_us, err));
+    if (now_us - *ret_us < SWEEP_AGE_LEAST_S * 1000000LL) {
+        return err_set(err, ERR_USAGE,
+                       "--before %s: what is younger than %d minutes may be about to be committed;"
+                       " take an earlier time",
+                       text, SWEEP_AGE_LEAST_S / 60);
+    }
+    return 0;
+}
+
+static void print(const struct cli *cli, const struct swept *swept, bool dry_run)
+{
+    if (cli->json) {
+        printf("{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
+               ",\"deleted\":%s}\n",
+               swept->seen, swept->orphans, swept->bytes, dry_run ? "false" : "true");
+        return;
+    }
+    printf("%" PRId64 " segments, %" PRId64
+           " of them (%.1f MB) older than that and named by no row%s\n",
+           swept->seen, swept->orphans, (double)swept->bytes / 1e6,
+           swept->orphans == 0 ? ""
+           : dry_run           ? ": would be deleted"
+                               : ": deleted");
+}
+
+/* Another farm's database names none of this farm's segments. */
+static int check_database(const struct swept *found, struct err *err)
+{
+    if (found->orphans > 1 && found->orphans * 2 > found->seen) {
+        return err_set(
+            err, ERR_USAGE,
+            "%" PRId64 " of %" PRId64 " segments are named by no row: is PRT_POSTGRES_URL the"
+            " database of the farm whose objects are in PRT_BLOB_URL? With --force they go",
+            found->orphans, found->seen);
+    }
+    return 0;
+}
+
+int sweep_run(struct cli *cli, int argc, char **argv, struct err *err)
+{
+    CLEANUP(store) struct store           *store = NULL;
+    CLEANUP(blob_store) struct blob_store *blob = NULL;
+    int64_t                                now_us = clock_us();
+    int64_t                                before_us = now_us - DAY_US;
+    bool                                   dry_run = false;
+    bool                                   force = false;
+    struct swept                           swept;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--dry-run") == 0) {
+            dry_run = true;
+        } else if (strcmp(argv[i], "--before") == 0 && i + 1 < argc) {
+            TRY(before_read(argv[++i], now_us, &before_us, err));
+        } else if (strcmp(argv[i], "--force") == 0) {
+            force = true;
+        } else {
+            return err_set(err, ERR_USAGE,
+                           "sweep takes --before TIME, --dry-run and --force, not \"%s\"", argv[i]);
+        }
+    }
+    TRY(farm_store_open(&store, &cli->config, err));
+    TRY(store_schema_check(store, err));
+    TRY(farm_blob_open(&blob, &cli->config, err));
+    TRY(sweep_segments(store, blob, before_us, true, &swept, err));
+    if (!dry_run) {
+        TRY(force ? 0 : check_database(&swept, err));
+        TRY(sweep_segments(store, blob, before_us, false, &swept, err));
+    }
+    print(cli, &swept, dry_run);
+    return EXIT_DONE;
+}

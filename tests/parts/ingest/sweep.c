@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* sweep: segments that no row names. */
+#include "base/clock.h"
+#include "blob/blob.h"
+#include "lib/server.h"
+#include "store/chunk_store.h"
+#include "workers/validate/sweep.h"
+#include "world.h"
+
+#define ORPHAN "segments/20260101/0123456789abcdef0123456789abcdef"
+#define COPY   "segments/20260101/0123456789abcdef0123456789abcdef-0011223344556677"
+
+enum { HOUR_US = 3600000000LL };
+
+static void plant(struct blob_store *blob, const char *key)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(blob_put(blob, BUCKET_CHUNKS, key, BYTES("{}\n"), "application/x-ndjson", &err));
+}
+
+static bool is_there(struct blob_store *blob, const char *key)
+{
+    struct err err = {0};
+    int64_t    size;
+
+    return blob_size(blob, BUCKET_CHUNKS, key, &size, &err) == 0;
+}
+
+/* Everything there is now is old. */
+static void sweep_in_an_hour(struct world *world, struct blob_store *blob, bool dry_run,
+                             struct swept *ret_swept)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(
+        sweep_segments(world->farm.store, blob, clock_us() + HOUR_US, dry_run, ret_swept, &err));
+}
+
+TEST(sweep, deletes_what_no_row_names_and_nothing_else)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct blob_store           *blob = world->farm.blob;
+    struct err                   err = {0};
+    struct swept                 swept;
+
+    (void)put_open(world, "t");
+    put_chunk(world, "t", 0, 0, 3);
+    validated(world);
+    put_chunk(world, "t", 1, 3, 3);
+    validated(world);
+    plant(blob, ORPHAN);
+    plant(blob, COPY);
+    plant(blob, "claims/of-another-kind");
+    sweep_in_an_hour(world, blob, true, &swept);
+    CHECK_NUMBER(swept.seen, 4);
+    CHECK_NUMBER(swept.orphans, 2);
+    CHECK_NUMBER(swept.bytes, 6);
+    CHECK(is_there(blob, ORPHAN));
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.orphans, 2);
+    CHECK(!is_there(blob, ORPHAN));
+    CHECK(!is_there(blob, COPY));
+    CHECK(is_there(blob, "claims/of-another-kind"));
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.seen, 2);
+    CHECK_NUMBER(swept.orphans, 0);
+    put_message(world, "t", MESSAGE_COMPLETE, "{}"); /* all its lines are there still */
+    validated(world);
+    CHECK_WORKS(finalize(world, "t", &err));
+    CHECK_NUMBER(ask(world, "SELECT num_events FROM traces WHERE trace_id = $1", "t"), 6);
+}
+
+TEST(sweep, leaves_a_segment_alone_whose_row_may_be_on_its_way)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+    struct swept                 swept;
+
+    plant(world->farm.blob, ORPHAN);
+    CHECK_WORKS(sweep_segments(world->farm.store, world->farm.blob,
+                               clock_us() - SWEEP_AGE_LEAST_S * 1000000LL, false, &swept, &err));
+    CHECK_NUMBER(swept.seen, 1);
+    CHECK_NUMBER(swept.orphans, 0);
+    CHECK(is_there(world->farm.blob, ORPHAN));
+}
+
+TEST(sweep, goes_through_more_segments_than_a_list_has_in_s3)
+{
+    CLEANUP(world) struct world           *world = world_new();
+    CLEANUP(blob_store) struct blob_store *blob = NULL;
+    struct test_server                    *server = test_server_start("s3-server");
+    struct blob_settings                   settings = {.prefix = "sweep"};
+    struct err                             err = {0};
+    struct swept                           swept;
+    int64_t                                segment_no;
+
+    CHECK(server != NULL);
+    if (server == NULL) {
+        return;
+    }
+    settings.url = arena_format(world->arena, "s3://%s", test_server_value(server, "endpoint"));
+    settings.access_key = test_server_value(server, "access_key");
+    settings.secret_key = test_server_value(server, "secret_key");
+    settings.region = test_server_value(server, "region");
+    CHECK_WORKS(blob_store_open(&blob, &settings, &err));
+    for (int i = 0; i < BLOB_LIST_MOST + 3; i++) {
+        const char *key = arena_format(world->arena, "segments/20260101/%032d", i);
+
+        plant(blob, key);
+        if (i % 500 == 0) {
+            CHECK_WORKS(segment_add(world->farm.store, world->arena, key, 3, 1, &segment_no, &err));
+        }
+    }
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.seen, BLOB_LIST_MOST + 3);
+    CHECK_NUMBER(swept.orphans, BLOB_LIST_MOST);
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.seen, 3);
+    CHECK_NUMBER(swept.orphans, 0);
+    blob_store_close(TAKE(blob));
+    test_server_stop(server);
+}
