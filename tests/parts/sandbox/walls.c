@@ -461,6 +461,62 @@ TEST(sandbox, refuses_an_engine_that_is_not_there_and_says_so)
     CHECK(strstr(err.story, "docker") != NULL);
 }
 
+static int open_auto(struct world *world, const char *runtime, struct sandbox **ret_sandbox,
+                     struct sandbox_settings *settings, struct err *err)
+{
+    *settings = world->settings;
+    settings->engine = "auto";
+    settings->runtime = runtime;
+    return sandbox_open(ret_sandbox, settings, err);
+}
+
+TEST(sandbox, finds_the_engine_that_starts_the_runtime_asked_for)
+{
+    static const char *const paths[] = {"/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc"};
+    size_t                   at = 0;
+    const char              *why;
+    struct world            *podman = world_of("podman", &why);
+    CLEANUP(sandbox)
+    struct sandbox *other = NULL;
+    CLEANUP(sandbox)
+    struct sandbox         *own = NULL;
+    struct sandbox_settings settings[2];
+    struct err              err = {0};
+
+    if (podman == NULL) {
+        SKIP(why);
+    }
+    while (at < COUNT_OF(paths) && access(paths[at], X_OK) < 0) {
+        at++;
+    }
+    if (at == COUNT_OF(paths)) {
+        SKIP("runc is not where it is looked for");
+    }
+    /* runc by its path is a runtime like any other: the engine of that name does not take it. */
+    CHECK_WORKS(open_auto(podman, paths[at], &other, &settings[0], &err));
+    CHECK_TEXT(sandbox_engine(other), "podman");
+    CHECK_TEXT(sandbox_runtime(other), paths[at]);
+    CHECK_WORKS(open_auto(podman, "runc", &own, &settings[1], &err));
+    CHECK_TEXT(sandbox_engine(own), "runc");
+}
+
+TEST(sandbox, says_of_each_engine_why_it_does_not_start_the_runtime_asked_for)
+{
+    const char             *why;
+    struct world           *world = world_of("runc", &why);
+    struct sandbox         *sandbox = NULL;
+    struct sandbox_settings settings;
+    struct err              err = {0};
+
+    if (world == NULL) {
+        SKIP(why);
+    }
+    CHECK_FAILS(open_auto(world, "no-such-runtime", &sandbox, &settings, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "runc: PRT_SANDBOX_RUNTIME is \"no-such-runtime\"") != NULL);
+    CHECK(strstr(err.story, "podman: ") != NULL);
+    CHECK(strstr(err.story, "docker: ") != NULL);
+}
+
 TEST(runc, refuses_to_be_taken_for_another_runtime)
 {
     struct sandbox         *sandbox = NULL;
