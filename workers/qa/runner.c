@@ -183,8 +183,9 @@ const struct sandbox_file *runner_modules(struct arena *arena, size_t *ret_count
 
     for (size_t i = 0; i < runner_data_count; i++) {
         const char *name = runner_data[i].name;
+        const char *end = strrchr(name, '.');
 
-        if (strcmp(name, "witness.py") == 0 || strstr(name, "_perform.py") != NULL) {
+        if (end != NULL && strcmp(end, ".py") == 0 && strcmp(name, "dependencies.py") != 0) {
             files[count++] = (struct sandbox_file){name, runner_data[i].bytes};
         }
     }
