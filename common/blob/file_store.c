@@ -281,6 +281,7 @@ static void file_close_store(struct blob_store *store)
         fd_close(of(store)->bucket_fd[i]);
         fd_close(of(store)->new_fd[i]);
     }
+    fd_close(of(store)->last_fd);
     mem_free(store);
 }
 
@@ -344,6 +345,7 @@ int file_store_open(struct blob_store **ret_store, const struct blob_settings *s
         store->bucket_fd[i] = -1;
         store->new_fd[i] = -1;
     }
+    store->last_fd = -1;
     if (open_buckets(store, path, err) < 0) {
         file_close_store(&store->store);
         return -1;

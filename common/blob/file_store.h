@@ -7,7 +7,8 @@
  *     <root>/<prefix>-traces/~new/       objects being written; no key begins with ~
  *
  * Paths are walked one segment at a time from the bucket's descriptor and links are never followed,
- * so no key and no planted link leads out of the bucket.
+ * so no key and no planted link leads out of the bucket. The directory of the last object is kept
+ * open, and not walked to again while it is still what its path leads to.
  */
 #ifndef PRT_BLOB_FILE_STORE_H
 #define PRT_BLOB_FILE_STORE_H
@@ -21,6 +22,11 @@ struct file_store {
     struct blob_store store;
     int               bucket_fd[BUCKETS];
     int               new_fd[BUCKETS];
+
+    /* Where the last object went; itself and all above it synced since. -1: nowhere yet. */
+    int         last_fd;
+    enum bucket last_bucket;
+    char        last_path[BLOB_KEY_MOST + 1];
 };
 
 /* From errno: ENOSPC and EDQUOT are DISK_FULL, everything else BLOB_REFUSED. */

@@ -86,8 +86,10 @@ int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *er
 enum placed { PLACED, PLACE_AGAIN };
 
 /* Moves the new file to `key` under dir. Every directory on the way is synced, from the object up,
- * also one that was there: whoever made it a moment ago may not have come to syncing it yet. */
-static int place(int dir, const char *key, struct file_writer *writer, struct err *err)
+ * also one that was there: whoever made it a moment ago may not have come to syncing it yet.
+ * *ret_fd becomes a descriptor of the object's own directory, or -1. */
+static int place(int dir, const char *key, const struct file_writer *writer, int *ret_fd,
+                 struct err *err)
 {
     const char     *slash = strchr(key, '/');
     CLEANUP(fd) int child = -1;
@@ -98,6 +100,7 @@ static int place(int dir, const char *key, struct file_writer *writer, struct er
         if (renameat(writer->new_fd, writer->new_name, dir, key) < 0) {
             return errno == ENOENT ? PLACE_AGAIN : file_refused(err, "moving it to its place");
         }
+        *ret_fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
     } else {
         (void)snprintf(segment, sizeof(segment), "%.*s", (int)(slash - key), key);
         if (mkdirat(dir, segment, FILE_STORE_DIR_MODE) < 0 && errno != EEXIST) {
@@ -108,7 +111,7 @@ static int place(int dir, const char *key, struct file_writer *writer, struct er
             return errno == ENOENT ? PLACE_AGAIN
                                    : file_refused(err, "entering \"%s\" on its path", segment);
         }
-        placed = place(child, slash + 1, writer, err);
+        placed = place(child, slash + 1, writer, ret_fd, err);
     }
     if (placed == PLACED && fsync(dir) < 0) {
         return file_refused(err, "syncing its directory");
@@ -116,26 +119,79 @@ static int place(int dir, const char *key, struct file_writer *writer, struct er
     return placed;
 }
 
+static size_t path_size(const char *key)
+{
+    const char *slash = strrchr(key, '/');
+
+    return slash == NULL ? 0 : (size_t)(slash - key);
+}
+
+/* Is the directory that is kept open still the one the key's path leads to? While it is open, no
+ * other can have its number. */
+static bool leads_to_last(const struct file_store *store, const struct blob_writer *base)
+{
+    struct stat there;
+    struct stat last;
+    size_t      size = path_size(base->key);
+
+    return store->last_fd >= 0 && size > 0 && store->last_bucket == base->bucket &&
+           strncmp(store->last_path, base->key, size) == 0 && store->last_path[size] == '\0' &&
+           fstatat(store->bucket_fd[base->bucket], store->last_path, &there, AT_SYMLINK_NOFOLLOW) ==
+               0 &&
+           fstat(store->last_fd, &last) == 0 && there.st_dev == last.st_dev &&
+           there.st_ino == last.st_ino;
+}
+
+/* A day's segments lie in one directory: without this each of them would sync three. */
+static int place_beside_last(const struct file_store *store, const struct file_writer *writer,
+                             struct err *err)
+{
+    const char *key = writer->writer.key;
+
+    if (!leads_to_last(store, &writer->writer) ||
+        renameat(writer->new_fd, writer->new_name, store->last_fd, key + path_size(key) + 1) < 0) {
+        return PLACE_AGAIN; /* the long way will say what is wrong */
+    }
+    return fsync(store->last_fd) < 0 ? file_refused(err, "syncing its directory") : PLACED;
+}
+
+/* Takes fd. */
+static void keep_last(struct file_store *store, const struct blob_writer *base, int fd)
+{
+    fd_close(store->last_fd);
+    store->last_fd = fd;
+    store->last_bucket = base->bucket;
+    memcpy(store->last_path, base->key, path_size(base->key));
+    store->last_path[path_size(base->key)] = '\0';
+}
+
 int file_writer_commit(struct blob_writer *base, struct err *err)
 {
     struct file_writer *writer = (struct file_writer *)base;
-    int                 bucket = of(base->store)->bucket_fd[base->bucket];
+    struct file_store  *store = of(base->store);
+    int                 placed;
 
     if (fsync(writer->fd) < 0) {
         return file_refused(err, "syncing the new file");
     }
-    for (int tries = 0; tries < PLACE_TRIES; tries++) {
-        int placed = place(bucket, base->key, writer, err);
+    placed = place_beside_last(store, writer, err);
+    for (int tries = 0; tries < PLACE_TRIES && placed == PLACE_AGAIN; tries++) {
+        CLEANUP(fd) int dir = -1;
 
-        TRY(placed);
+        placed = place(store->bucket_fd[base->bucket], base->key, writer, &dir, err);
         if (placed == PLACED) {
-            writer->placed = true;
-            return 0;
+            keep_last(store, base, dir);
+            dir = -1;
         }
     }
-    return err_set(err, ERR_BLOB_REFUSED,
-                   "its directory or the new file was removed again and again; does something clean"
-                   " up the store's directory?");
+    TRY(placed);
+    if (placed == PLACE_AGAIN) {
+        return err_set(err, ERR_BLOB_REFUSED,
+                       "its directory or the new file was removed again and again; does something"
+                       " clean up the store's directory?");
+    }
+    writer->placed = true;
+    return 0;
 }
 
 void file_writer_close(struct blob_writer *base)

@@ -79,6 +79,57 @@ TEST(directory, keeps_no_empty_directories)
     CHECK(stat(path_of(&world, "/a"), &info) == 0);
 }
 
+/* The directory of the last object is kept open: it must not be written to once it is another. */
+TEST(directory, is_found_anew_when_the_last_one_was_removed_moved_or_replaced)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+    struct bytes                got;
+    struct stat                 info;
+    const char                 *outside;
+
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/b/1", BYTES("1"), NULL, &err));
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/b/2", BYTES("2"), NULL, &err));
+    CHECK_WORKS(dir_remove(path_of(&world, "/a"), &err));
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/b/3", BYTES("3"), NULL, &err));
+    CHECK_WORKS(blob_get(world.store, world.arena, BUCKET_TRACES, "a/b/3", 9, &got, &err));
+    CHECK(bytes_is(got, "3"));
+
+    CHECK(rename(path_of(&world, "/a"), path_of(&world, "/moved")) == 0);
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "a/b/4", BYTES("4"), NULL, &err));
+    CHECK_WORKS(blob_get(world.store, world.arena, BUCKET_TRACES, "a/b/4", 9, &got, &err));
+    CHECK(bytes_is(got, "4"));
+    CHECK(stat(path_of(&world, "/moved/b/4"), &info) < 0);
+
+    outside = arena_format(world.arena, "%s/away-%s", blob_dir(), world.prefix);
+    CHECK(mkdir(outside, 0700) == 0);
+    CHECK_WORKS(dir_remove(path_of(&world, "/a/b"), &err));
+    CHECK(symlink(outside, path_of(&world, "/a/b")) == 0);
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "a/b/5", BYTES("5"), NULL, &err),
+                ERR_BLOB_REFUSED);
+    CHECK(stat(arena_format(world.arena, "%s/5", outside), &info) < 0);
+}
+
+/* Same path in two buckets, and paths that begin with one another, are not mixed up. */
+TEST(directory, of_each_object_is_its_own)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct err                  err = {0};
+    static const char *const    keys[] = {"d/x", "d/e/x", "d/x2", "x", "de/x", "d/e/x2"};
+    struct bytes                got;
+
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, keys[i], bytes_of(keys[i]), NULL, &err));
+        CHECK_WORKS(blob_put(world.store, BUCKET_CHUNKS, keys[i], BYTES("other"), NULL, &err));
+    }
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        CHECK_WORKS(blob_get(world.store, world.arena, BUCKET_TRACES, keys[i], 9, &got, &err));
+        CHECK(bytes_is(got, keys[i]));
+        CHECK_WORKS(blob_get(world.store, world.arena, BUCKET_CHUNKS, keys[i], 9, &got, &err));
+        CHECK(bytes_is(got, "other"));
+    }
+}
+
 TEST(directory, clears_away_what_a_killed_process_left_long_ago)
 {
     CLEANUP(world) struct world              world = world_new(FILE_BACKEND);
