@@ -73,15 +73,14 @@ const struct statement chunk_statements[STATEMENTS] = {
 const size_t chunk_statement_count = STATEMENTS;
 
 enum { COPY_CHUNKS, COPY_EVENTS };
-enum { CHUNK_FIELDS = 15, EVENT_FIELDS = 7, WAITING_MOST = 256 };
+enum { CHUNK_FIELDS = 17, EVENT_FIELDS = 3, WAITING_MOST = 256 };
 
 const char *const chunk_copies[2] = {
     [COPY_CHUNKS] =
         "COPY trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
         " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
-        " redactions, payload) FROM STDIN (FORMAT binary)",
-    [COPY_EVENTS] = "COPY trace_events (trace_no, seq, segment_no, line_offset, line_length, type,"
-                    " event_key) FROM STDIN (FORMAT binary)",
+        " redactions, payload, first_seq, lines) FROM STDIN (FORMAT binary)",
+    [COPY_EVENTS] = "COPY trace_events (trace_no, seq, event_key) FROM STDIN (FORMAT binary)",
 };
 
 static const char *const status_names[] = {
@@ -315,12 +314,17 @@ int chunks_add(struct store *store, const struct chunk_record *const *rows, size
         copy_bytes(copy, row->verdict);
         copy_optional(copy, row->redactions);
         copy_optional(copy, row->payload);
+        if (row->lines.data == NULL) {
+            copy_null(copy);
+        } else {
+            copy_whole(copy, row->first_seq);
+        }
+        copy_optional(copy, row->lines);
     }
     return copy_finish(copy, err);
 }
 
-int events_add(struct store *store, int64_t segment_no, const struct event_record *rows,
-               size_t count, struct err *err)
+int events_add(struct store *store, const struct event_record *rows, size_t count, struct err *err)
 {
     struct copy *copy = NULL;
 
@@ -329,10 +333,6 @@ int events_add(struct store *store, int64_t segment_no, const struct event_recor
         copy_row(copy);
         copy_whole(copy, rows[i].trace_no);
         copy_whole(copy, rows[i].seq);
-        copy_whole(copy, segment_no);
-        copy_int(copy, rows[i].line_offset);
-        copy_int(copy, rows[i].line_length);
-        copy_small(copy, rows[i].type);
         copy_bytes(copy, (struct bytes){rows[i].key, sizeof(rows[i].key)});
     }
     return copy_finish(copy, err);

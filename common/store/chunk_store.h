@@ -21,6 +21,8 @@ struct chunk_record {
     int64_t           segment_no; /* 0: no line of it was stored */
     int64_t           seg_offset, seg_length;
     int64_t           num_events;
+    int64_t           first_seq;  /* of the lines that were stored of it */
+    struct bytes      lines;      /* where they lie (line_index.h); data NULL: there is none */
     struct bytes      redactions; /* JSON; data NULL: nothing was redacted */
     struct bytes      payload;    /* data NULL: none */
     int64_t           received_us, stream_seq;
@@ -71,8 +73,6 @@ WARN_UNUSED int chunks_add(struct store *store, const struct chunk_record *const
 
 struct event_record {
     int64_t trace_no, seq;
-    int32_t line_offset, line_length;
-    int16_t type;
     uint8_t key[16];
 };
 /* A chunk whose place or id is taken makes chunks_add fail with STORE_CLASH and one of these. */
@@ -80,8 +80,8 @@ struct event_record {
 #define CHUNKS_ONCE  "trace_chunks_trace_no_chunk_id_key"
 /* An event whose id is taken fails with STORE_CLASH and this constraint. */
 #define EVENTS_ONCE "trace_events_once"
-WARN_UNUSED int events_add(struct store *store, int64_t segment_no, const struct event_record *rows,
-                           size_t count, struct err *err);
+WARN_UNUSED int events_add(struct store *store, const struct event_record *rows, size_t count,
+                           struct err *err);
 
 /* -------- finalize: reading the lines back -------- */
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store/line_index.h"
+
 enum {
     KEYS,
     TRACE,
@@ -20,6 +22,9 @@ enum {
     LISTING_BY_STATUS,
     LISTING_BY_TIME
 };
+
+enum { LINES_CHUNKS = 64 }; /* looked through in one question */
+enum { KEY, SEG_OFFSET, FIRST_SEQ, LINE_INDEX }; /* columns of LINES */
 
 /* One statement for each index a page can be read along; the other filters are looked at row by
  * row. A filter that is not given is NULL. */
@@ -88,11 +93,12 @@ const struct statement read_statements[] = {
                 1},
 
     [LINES] = {"read_lines",
-               "SELECT e.seq, s.key, e.line_offset, e.line_length FROM trace_events e"
+               "SELECT s.key, c.seg_offset, c.first_seq, c.lines FROM trace_chunks c"
                " JOIN segments s USING (segment_no)"
-               " WHERE e.trace_no = $1 AND e.seq >= $2 AND ($3 < 0 OR e.type = $3)"
-               " ORDER BY e.seq LIMIT $4",
-               4},
+               " WHERE c.trace_no = $1 AND c.first_seq >= coalesce((SELECT max(first_seq)"
+               "  FROM trace_chunks WHERE trace_no = $1 AND first_seq <= $2), 0)"
+               " ORDER BY c.first_seq LIMIT $3",
+               3},
 
     [CHUNK_LINES] = {"read_chunk_lines",
                      "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length FROM trace_chunks c"
@@ -279,19 +285,64 @@ static void copy_lines(struct arena *arena, const struct rows *rows, struct line
     *ret_count = count;
 }
 
-int read_lines(struct store *store, struct arena *arena, int64_t trace_no, int64_t from_seq,
-               int type, size_t most, struct line_row **ret_rows, size_t *ret_count,
-               struct err *err)
+static int index_broken(const struct rows *rows, size_t row, struct err *err)
 {
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args args = args_start(arena);
+    return err_set(err, ERR_BLOB_CORRUPT,
+                   "where the lines from seq %lld on lie can't be read; prt replay --stage validate"
+                   " makes it anew",
+                   (long long)rows_whole(rows, row, FIRST_SEQ));
+}
 
-    args_whole(&args, trace_no);
-    args_whole(&args, from_seq);
-    args_whole(&args, type);
-    args_whole(&args, (int64_t)most);
-    TRY(store_run(store, &read_statements[LINES], &args, &rows, err));
-    copy_lines(arena, rows, ret_rows, ret_count);
+/* What one chunk has of what is searched for goes behind the `count` lines that are there; the search
+ * goes on behind it. */
+static int pick_lines(struct arena *arena, const struct rows *rows, size_t row,
+                      struct line_search *search, struct line_row *lines, size_t *count,
+                      struct err *err)
+{
+    const int64_t     first_seq = rows_whole(rows, row, FIRST_SEQ);
+    struct line_index index = line_index_start(rows_bytes(rows, row, LINE_INDEX), first_seq,
+                                               rows_whole(rows, row, SEG_OFFSET));
+    const char       *key = NULL;
+    struct line_place line = {.seq = -1};
+    int               there = 1;
+
+    while (*count < search->most && (there = line_index_next(&index, &line)) > 0) {
+        if (line.seq < search->from_seq) {
+            continue;
+        }
+        search->from_seq = line.seq + 1;
+        if (search->type < 0 || line.type == search->type) {
+            key = key != NULL ? key : arena_text(arena, rows_bytes(rows, row, KEY));
+            lines[(*count)++] = (struct line_row){
+                .seq = line.seq, .key = key, .offset = line.offset, .length = line.length};
+        }
+    }
+    return there < 0 || line.seq < first_seq ? index_broken(rows, row, err) : 0;
+}
+
+int read_lines(struct store *store, struct arena *arena, const struct line_search *wanted,
+               struct line_row **ret_rows, size_t *ret_count, struct err *err)
+{
+    struct line_row   *lines = arena_get(arena, wanted->most * sizeof(*lines));
+    struct line_search search = *wanted;
+    size_t             count = 0;
+    size_t             chunks;
+
+    do {
+        CLEANUP(rows) struct rows *rows = NULL;
+        struct args                args = args_start(arena);
+
+        args_whole(&args, search.trace_no);
+        args_whole(&args, search.from_seq);
+        args_whole(&args, LINES_CHUNKS);
+        TRY(store_run(store, &read_statements[LINES], &args, &rows, err));
+        chunks = rows_count(rows);
+        for (size_t i = 0; i < chunks && count < search.most; i++) {
+            TRY(pick_lines(arena, rows, i, &search, lines, &count, err));
+        }
+    } while (chunks == LINES_CHUNKS && count < search.most);
+    *ret_rows = lines;
+    *ret_count = count;
     return 0;
 }
 

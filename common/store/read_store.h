@@ -69,14 +69,19 @@ WARN_UNUSED int read_qa_log(struct store *store, struct arena *arena, int64_t tr
                             struct artifact_row *ret_row, struct err *err);
 
 /* Where the lines of chained events lie: `length` bytes from `offset` of an object in the chunks
- * bucket. Up to `most` of them, in order of seq, from from_seq on; type -1: all. */
+ * bucket. Up to `most` of them, in order of seq, from from_seq on; type -1: all. BLOB_CORRUPT. */
+struct line_search {
+    int64_t trace_no, from_seq;
+    int     type;
+    size_t  most;
+};
 struct line_row {
     int64_t     seq;
     const char *key;
     int64_t     offset, length;
 };
-WARN_UNUSED int read_lines(struct store *store, struct arena *arena, int64_t trace_no,
-                           int64_t from_seq, int type, size_t most, struct line_row **ret_rows,
+WARN_UNUSED int read_lines(struct store *store, struct arena *arena,
+                           const struct line_search *wanted, struct line_row **ret_rows,
                            size_t *ret_count, struct err *err);
 
 /* The same for whole chained chunks (each line ends in a newline; seq is the chunk's), after

@@ -18,19 +18,14 @@ enum { SUMS, DROP_EVENTS, DROP_CHUNKS, RESET, FINALIZED_STILL, TRACES, COUNT, ST
 const struct statement replay_statements[STATEMENTS] = {
     [SUMS] = { "trace_sums",
         "SELECT EXISTS (SELECT FROM trace_heads WHERE trace_no = $1),"
-        " c.events, c.bytes, c.pending_chunks, c.pending_events, e.events, e.bytes, p.events"
+        " c.events, c.bytes, c.pending_chunks, c.pending_events, e.events, e.seqs"
         " FROM (SELECT coalesce(sum(num_events) FILTER (WHERE status = 'chained'), 0)::bigint AS events,"
         "  coalesce(sum(seg_length) FILTER (WHERE status = 'chained'), 0)::bigint AS bytes,"
         "  count(*) FILTER (WHERE status = 'pending') AS pending_chunks,"
         "  coalesce(sum(num_events) FILTER (WHERE status = 'pending'), 0)::bigint AS pending_events"
         "  FROM trace_chunks WHERE trace_no = $1) c,"
-        " (SELECT count(*) AS events, coalesce(sum(line_length + 1), 0)::bigint AS bytes"
-        "  FROM trace_events WHERE trace_no = $1) e,"
-        " (SELECT count(*) AS events FROM trace_events te JOIN trace_chunks tc"
-        "  ON tc.trace_no = te.trace_no AND tc.segment_no = te.segment_no AND tc.status = 'chained'"
-        "  AND te.line_offset >= tc.seg_offset"
-        "  AND te.line_offset + te.line_length < tc.seg_offset + tc.seg_length"
-        "  WHERE te.trace_no = $1) p", 1 },
+        " (SELECT count(*) AS events, coalesce(sum(seq & 4294967295), 0)::bigint AS seqs"
+        "  FROM trace_events WHERE trace_no = $1) e", 1 },
 
     [DROP_EVENTS] = { "trace_events_drop", "DELETE FROM trace_events WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "trace_chunks_drop", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
@@ -65,8 +60,7 @@ int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,
         .pending_chunks = rows_whole(rows, 0, 3),
         .pending_events = rows_whole(rows, 0, 4),
         .events = rows_whole(rows, 0, 5),
-        .event_bytes = rows_whole(rows, 0, 6),
-        .placed = rows_whole(rows, 0, 7),
+        .event_seqs = rows_whole(rows, 0, 6),
     };
     return 0;
 }

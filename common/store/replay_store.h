@@ -15,8 +15,7 @@ struct trace_sums {
     bool    head;                         /* what was sent at opening is there */
     int64_t chunk_events, chunk_bytes;    /* of chained chunks: events and bytes of lines */
     int64_t pending_chunks, pending_events;
-    int64_t events, event_bytes;          /* rows of trace_events; with a newline each */
-    int64_t placed;                       /* of them lie inside a chained chunk */
+    int64_t events, event_seqs;           /* rows of trace_events; of their seqs the low 32 bits */
 };
 WARN_UNUSED int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,
                                 struct trace_sums *ret_sums, struct err *err);

@@ -83,8 +83,11 @@ static int list(struct reader *reader, struct exchange *x, struct err *err)
     }
     TRY(read_trace(store, x->arena, caller_of(x)->tenant, x->param[0], &row, err));
     /* One more than wanted tells whether there is a next page. */
-    TRY(read_lines(store, x->arena, row.trace_no, page->from_seq, page->type,
-                   (size_t)page->limit + 1, &lines, &count, err));
+    const struct line_search search = {.trace_no = row.trace_no,
+                                       .from_seq = page->from_seq,
+                                       .type = page->type,
+                                       .most = (size_t)page->limit + 1};
+    TRY(read_lines(store, x->arena, &search, &lines, &count, err));
     while (done < count && done < (size_t)page->limit &&
            (done == 0 || bytes + lines[done].length <= PAGE_BYTES)) {
         bytes += lines[done++].length;

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "store/read_store.h"
 #include "store/replay_store.h"
 #include "workers/finalize/lines.h"
+
+enum { LINES_AT_ONCE = 1000 };
 
 int whole_chain(const struct whole *whole, const struct trace_record *row, int64_t most,
                 struct chain_head *ret_head, struct err *err)
@@ -27,24 +30,68 @@ int whole_chain(const struct whole *whole, const struct trace_record *row, int64
     return 0;
 }
 
+/* -1 in an outage; else what failed is the damage. */
+static int damage_or_outage(const struct whole *whole, const char **ret_damage, struct err *err)
+{
+    if (err_fate(err->code) == FATE_WAIT) {
+        return -1;
+    }
+    *ret_damage = arena_text(whole->arena, bytes_of(err->story));
+    err_clear(err);
+    return 0;
+}
+
 struct sum {
     const char *what;
     int64_t     is, should;
 };
 
-/* One statement instead of a look at every row; most damage shows here already. */
+/* What the rows of the chunks say about their lines. */
+struct indexed {
+    int64_t lines, bytes, seqs;
+};
+
+static int add_up_lines(const struct whole *whole, int64_t trace_no, struct indexed *ret_sum,
+                        struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct line_search search = {.trace_no = trace_no, .type = -1, .most = LINES_AT_ONCE};
+    struct indexed     sum = {0};
+    struct line_row   *lines;
+    size_t             count;
+
+    do {
+        arena_reset(arena);
+        TRY(read_lines(whole->store, arena, &search, &lines, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            sum.lines++;
+            sum.bytes += lines[i].length + 1;
+            sum.seqs += lines[i].seq & UINT32_MAX;
+            search.from_seq = lines[i].seq + 1;
+        }
+    } while (count == LINES_AT_ONCE);
+    *ret_sum = sum;
+    return 0;
+}
+
+/* A look at the rows alone; most damage shows here already. */
 static int check_sums(const struct whole *whole, const struct trace_record *row,
                       const char **ret_damage, struct err *err)
 {
     struct trace_sums sums;
+    struct indexed    indexed;
 
     TRY(trace_sums_read(whole->store, whole->arena, row->trace_no, &sums, err));
+    if (add_up_lines(whole, row->trace_no, &indexed, err) < 0) {
+        return damage_or_outage(whole, ret_damage, err);
+    }
     const struct sum all[] = {
         {"heads of an opened trace", sums.head, row->opened},
         {"events in chained chunks", sums.chunk_events, row->num_events},
-        {"indexed events", sums.events, row->num_events},
-        {"indexed events that lie in a chained chunk", sums.placed, row->num_events},
-        {"bytes of indexed lines", sums.event_bytes, sums.chunk_bytes},
+        {"event ids", sums.events, row->num_events},
+        {"indexed lines", indexed.lines, row->num_events},
+        {"bytes of indexed lines", indexed.bytes, sums.chunk_bytes},
+        {"seqs of indexed lines, added up", indexed.seqs, sums.event_seqs},
         {"pending chunks", sums.pending_chunks, row->pending_chunks},
         {"events in pending chunks", sums.pending_events, row->pending_events},
     };
@@ -69,12 +116,7 @@ int whole_check(const struct whole *whole, const struct trace_record *row, const
         return 0;
     }
     if (whole_chain(whole, row, INT64_MAX, &head, err) < 0) {
-        if (err_fate(err->code) == FATE_WAIT) {
-            return -1;
-        }
-        *ret_damage = arena_text(whole->arena, bytes_of(err->story));
-        err_clear(err);
-        return 0;
+        return damage_or_outage(whole, ret_damage, err);
     }
     if ((int64_t)head.events != row->num_events || !row->chained ||
         memcmp(head.hash, row->chain_head, HASH_BYTES) != 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
+#include "store/line_index.h"
 #include "workers/validate/batch.h"
 
 enum { HTTP_OK = 200 };
@@ -71,22 +72,19 @@ void link_hold(struct batch *batch, struct trace *trace, struct record *record)
 
 /* -------------------------------- one event -------------------------------- */
 
+/* The first of a chunk is put with an empty index. */
 static void event_put(struct batch *batch, struct trace *trace, struct chain_head *head,
-                      const struct chunk_event *event)
+                      struct buf *index, const struct chunk_event *event)
 {
-    struct event_record row = {
-        .trace_no = trace->row.trace_no,
-        .seq = event->seq,
-        .line_offset = (int32_t)batch->lines.size,
-        .line_length = (int32_t)event->line.size,
-        .type = (int16_t)event->type,
-    };
+    struct event_record row = {.trace_no = trace->row.trace_no, .seq = event->seq};
 
     memcpy(row.key, event->key, sizeof(row.key));
     chain_append(head, batch->hmac, event->line);
     buf_put(&batch->events, (struct bytes){(const uint8_t *)&row, sizeof(row)});
     buf_put(&batch->lines, event->line);
     buf_put_byte(&batch->lines, '\n');
+    line_index_put(index, index->size == 0 ? event->seq : trace->row.last_seq, event->seq,
+                   event->line.size, (int)event->type);
     trace->row.last_seq = event->seq;
     trace->row.num_events++;
 }
@@ -151,6 +149,8 @@ struct outcome {
     struct chunk_refusal *refusals;
     size_t                refusal_count;
     int64_t               added, duplicate;
+    int64_t               first_seq; /* of those added */
+    struct bytes          lines;     /* where they lie; data NULL: none was added */
 };
 
 static int link_events(struct batch *batch, struct trace *trace, const struct content *content,
@@ -158,7 +158,8 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
 {
     struct outcome    out = {0};
     struct chain_head head = {.events = (uint64_t)trace->row.num_events};
-    bool             *known = NULL;
+    CLEANUP(buf) struct buf index = {0};
+    bool                   *known = NULL;
 
     TRY(known_events(batch, trace, content, &known, err));
     out.refusals = arena_get(batch->arena, (content->refusal_count + content->event_count) *
@@ -181,7 +182,8 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
             out.refusals[out.refusal_count++] =
                 refusal_of(batch, trace, event, event->seq > trace->row.last_seq);
         } else {
-            event_put(batch, trace, &head, event);
+            out.first_seq = out.added == 0 ? event->seq : out.first_seq;
+            event_put(batch, trace, &head, &index, event);
             out.added++;
         }
     }
@@ -191,6 +193,7 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
     if (out.added > 0) {
         memcpy(trace->row.chain_head, head.hash, sizeof(head.hash));
         trace->row.chained = true;
+        out.lines = arena_bytes(batch->arena, buf_bytes(&index));
     }
     *ret_outcome = out;
     return 0;
@@ -245,6 +248,8 @@ int link_chunk(struct batch *batch, struct trace *trace, struct record *record, 
     record->row.num_events = out.added;
     record->row.seg_offset = offset;
     record->row.seg_length = (int64_t)batch->lines.size - offset;
+    record->row.first_seq = out.first_seq;
+    record->row.lines = out.lines;
     trace->row.next_chunk_seq = record->row.chunk_seq + 1;
     put_artifacts(batch, trace, record);
     count_outcome(&batch->tally, &out);

@@ -34,9 +34,8 @@ static int save_segment(struct batch *batch, int64_t *ret_segment_no, struct err
                  "application/x-ndjson", err));
     TRY(segment_add(batch->store, batch->arena, batch->segment_key, (int64_t)batch->lines.size,
                     clock_us(), ret_segment_no, err));
-    return events_add(batch->store, *ret_segment_no,
-                      (const struct event_record *)batch->events.data, batch_event_count(batch),
-                      err);
+    return events_add(batch->store, (const struct event_record *)batch->events.data,
+                      batch_event_count(batch), err);
 }
 
 /* What waits takes its payload along. */

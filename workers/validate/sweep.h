@@ -2,8 +2,8 @@
 /*
  * sweep.h - segments that no row names: put by a worker that died before its commit.
  *
- * An object comes before its row (save.c, erase.c), so one that is young may only be waiting for
- * it. A transaction that stands still for a minute is ended by the database, and with it what it
+ * A row is committed when its object is there (segment.h, erase.c), so one that is young may only
+ * be waiting for it. A transaction that stands still for a minute is ended by the database, and with it what it
  * would have named: SWEEP_AGE_LEAST_S is ten times that.
  */
 #ifndef PRT_WORKERS_VALIDATE_SWEEP_H

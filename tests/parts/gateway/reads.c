@@ -43,10 +43,12 @@ static void put_trace(struct world *world, const char *trace, const char *status
         " SELECT 1, c, 1, 21 + c * 10 * 21, least(10, 25 - c * 10) * 21, 1, c, 10, 200, 'chained',"
         " 'c' || c, '', '{\"status\":\"success\",\"chunk_id\":\"c' || c || '\"}'"
         " FROM generate_series(0, 2) c");
-    world_sql(world, "INSERT INTO trace_events (trace_no, seq, segment_no, line_offset, "
-                     "line_length, type, event_key)"
-                     " SELECT 1, i, 1, 21 + i * 21, 20, i % 2, md5(i::text)::uuid FROM "
-                     "generate_series(0, 24) i");
+    /* Seqs one above the other, 20 bytes each, of two types in turn: see store/line_index.h. */
+    world_sql(world,
+              "UPDATE trace_chunks SET first_seq = chunk_seq * 10, lines ="
+              " (SELECT decode(string_agg(CASE i % 10 WHEN 0 THEN '00' ELSE '01' END || '14'"
+              "  || lpad(to_hex(i % 2), 2, '0'), '' ORDER BY i), 'hex')"
+              "  FROM generate_series(chunk_seq * 10, least(chunk_seq * 10 + 9, 24)) i)");
 }
 
 static void add_key(struct world *world, const char *key, const char *tenant)

@@ -40,7 +40,10 @@ TEST(replay, builds_anew_what_is_lost_as_it_was)
 {
     static const char *const damage[] = {
         "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq > 20",
-        "UPDATE trace_events SET line_offset = line_offset + 1 WHERE trace_no = $1::bigint",
+        "UPDATE trace_events SET seq = seq + 1 WHERE trace_no = $1::bigint",
+        "UPDATE trace_chunks SET lines = NULL WHERE trace_no = $1::bigint AND chunk_seq = 3",
+        "UPDATE trace_chunks SET lines = substr(lines, 2) WHERE trace_no = $1::bigint",
+        "UPDATE trace_chunks SET first_seq = first_seq + 1 WHERE trace_no = $1::bigint",
         "DELETE FROM trace_chunks WHERE trace_no = $1::bigint",
         "DELETE FROM trace_chunks WHERE trace_no = $1::bigint AND chunk_seq = 5",
         "DELETE FROM trace_heads WHERE trace_no = $1::bigint",

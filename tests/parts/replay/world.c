@@ -271,9 +271,10 @@ const char *derived(struct world *world)
         "SELECT head FROM trace_heads WHERE trace_no = $1::bigint",
         "SELECT concat_ws(' ', chunk_seq, status, seg_length, received_us, stream_seq, num_events, "
         "http,"
-        " chunk_id, encode(content_hash, 'hex'), verdict, redactions, encode(payload, 'hex'))"
+        " chunk_id, encode(content_hash, 'hex'), verdict, redactions, encode(payload, 'hex'),"
+        " first_seq, encode(lines, 'hex'))"
         " FROM trace_chunks WHERE trace_no = $1::bigint ORDER BY chunk_seq",
-        "SELECT concat_ws(' ', seq, line_length, type, event_key) FROM trace_events"
+        "SELECT concat_ws(' ', seq, event_key) FROM trace_events"
         " WHERE trace_no = $1::bigint ORDER BY seq",
     };
     CLEANUP(buf) struct buf all = {0};

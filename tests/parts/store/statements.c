@@ -59,7 +59,7 @@ TEST(statements, all_copies_fit_the_migrated_schema)
 
     CHECK_WORKS(store_begin(store, &err));
     CHECK_WORKS(chunks_add(store, NULL, 0, &err));
-    CHECK_WORKS(events_add(store, 1, NULL, 0, &err));
+    CHECK_WORKS(events_add(store, NULL, 0, &err));
     CHECK_WORKS(store_commit(store, &err));
 }
 
@@ -129,7 +129,7 @@ TEST(statements, read_only_the_rows_they_ask_for_however_far_the_trace_has_grown
          " FROM generate_series(0, 19999) c",
          0},
         {"grow_events",
-         "INSERT INTO trace_events SELECT 1, e, 1, 0, 0, 0, lpad(to_hex(e), 32, '0')::uuid"
+         "INSERT INTO trace_events SELECT 1, e, lpad(to_hex(e), 32, '0')::uuid"
          " FROM generate_series(0, 49999) e",
          0},
     };
