@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-
 #include "base/clock.h"
 #include "workers/validate/batch.h"
 #include "workers/validate/payload.h"
+#include "workers/validate/segment.h"
 
-/* segments/<YYYYMMDD>/<random hex>: the day lets a sweep look at a day's objects alone. */
-static void segment_key(char ret_key[SEGMENT_KEY])
-{
-    time_t    now = (time_t)(clock_us() / 1000000);
-    struct tm day;
-    uint8_t   name[16];
-    char      hex[2 * sizeof(name) + 1];
-
-    (void)gmtime_r(&now, &day);
-    random_bytes(name, sizeof(name));
-    hex_write(hex, (struct bytes){name, sizeof(name)});
-    (void)snprintf(ret_key, SEGMENT_KEY, "segments/%04d%02d%02d/%s", (day.tm_year + 1900) % 10000,
-                   day.tm_mon + 1, day.tm_mday, hex);
-}
-
-/* The object before its row: a row never names an object that isn't there. */
-static int save_segment(struct batch *batch, int64_t *ret_segment_no, struct err *err)
+static int save_lines(struct batch *batch, struct segment *segment, int64_t *ret_segment_no,
+                      struct err *err)
 {
     *ret_segment_no = 0;
     if (batch->lines.size == 0) {
         return 0;
     }
-    segment_key(batch->segment_key);
-    TRY(blob_put(batch->blob, BUCKET_CHUNKS, batch->segment_key, buf_bytes(&batch->lines),
-                 "application/x-ndjson", err));
+    segment_begin(segment, batch);
     TRY(segment_add(batch->store, batch->arena, batch->segment_key, (int64_t)batch->lines.size,
                     clock_us(), ret_segment_no, err));
     return events_add(batch->store, (const struct event_record *)batch->events.data,
@@ -120,8 +100,9 @@ int batch_save(struct batch *batch, struct err *err)
     size_t  artifacts = batch->artifacts.size / sizeof(struct artifact_record);
     size_t  dead = batch->dead.size / sizeof(struct dead_record);
     int64_t segment_no = 0;
+    CLEANUP(segment) struct segment segment = {0};
 
-    TRY(save_segment(batch, &segment_no, err));
+    TRY(save_lines(batch, &segment, &segment_no, err));
     TRY(save_chunks(batch, segment_no, err));
     if (artifacts > 0) {
         TRY(artifacts_save(batch->store, batch->arena,
@@ -135,5 +116,6 @@ int batch_save(struct batch *batch, struct err *err)
         TRY(keys_add(batch->store, batch->arena, batch->keys + batch->key_known,
                      batch->key_count - batch->key_known, err));
     }
-    return save_traces(batch, err);
+    TRY(save_traces(batch, err));
+    return segment_finish(&segment, err);
 }
