@@ -15,23 +15,21 @@ enum { TREE_DEPTH = 128, TREE_VALUES_LEAST = 65536, TREE_BYTES_A_VALUE = 4 };
 
 /* -------- refusing -------- */
 
-static void take_problems(struct chunk_work *work, struct chunk_refusal *refusal)
+void refusal_take(struct chunk_refusal *refusal, struct check *check, bool redact)
 {
-    struct check *check = &work->check;
-
-    for (size_t i = 0; work->rules->redact && i < check->problem_count; i++) {
+    for (size_t i = 0; redact && i < check->problem_count; i++) {
         struct redactions uncounted = {{0}};
         struct bytes      pointer = bytes_of(check->problems[i].pointer);
 
-        pointer = redact_text(work->arena, pointer, &uncounted); /* names that clients chose */
-        check->problems[i].pointer = arena_text(work->arena, pointer);
+        pointer = redact_text(check->arena, pointer, &uncounted);
+        check->problems[i].pointer = arena_text(check->arena, pointer);
     }
     refusal->pointer = check->problems[0].pointer;
     refusal->message = check->problems[0].message;
     refusal->more_count = check->problem_count - 1;
     refusal->problems_omitted = check->problems_omitted;
     if (refusal->more_count > 0) {
-        refusal->more = arena_get(work->arena, refusal->more_count * sizeof(*refusal->more));
+        refusal->more = arena_get(check->arena, refusal->more_count * sizeof(*refusal->more));
         memcpy(refusal->more, check->problems + 1, refusal->more_count * sizeof(*refusal->more));
     }
     check->problem_count = 0;
@@ -56,7 +54,7 @@ void chunk_refuse(struct chunk_work *work, struct chunk_refusal refusal)
 
         refusal.id = redact_text(work->arena, refusal.id, &uncounted);
     }
-    take_problems(work, &refusal);
+    refusal_take(&refusal, &work->check, work->rules->redact);
     chunk->refusals[chunk->refusal_count++] = refusal;
 }
 

@@ -73,6 +73,10 @@ struct chunk_refusal {
     size_t          problems_omitted; /* that are wrong too and are not told */
 };
 
+/* Takes all that a check found; the check is empty then. Pointers hold names that clients chose. */
+struct check;
+void refusal_take(struct chunk_refusal *refusal, struct check *check, bool redact);
+
 struct chunk {
     struct bytes           id;
     int64_t                seq;

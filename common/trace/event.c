@@ -43,17 +43,16 @@ unsigned event_consent(enum event_type type)
     return types[type].consent;
 }
 
-int trace_head_check(struct arena *arena, const struct value *head, const char **ret_pointer,
-                     struct err *err)
+int trace_head_check(struct check *check, const struct value *head, struct err *err)
 {
-    struct check check = {.arena = arena, .id_chars = 128, .path_chars = 4096};
     struct value copy = *head; /* its members are only looked at */
 
-    if (object_check(&check, object_of(OBJECT_head), &copy, NULL)) {
+    check->id_chars = 128;
+    check->path_chars = 4096;
+    if (object_check(check, object_of(OBJECT_head), &copy, NULL)) {
         return 0;
     }
-    *ret_pointer = check.problems[0].pointer;
     return err_set(err, ERR_SCHEMA, "%s %s",
-                   check.problems[0].pointer[0] == '\0' ? "the body" : check.problems[0].pointer,
-                   check.problems[0].message);
+                   check->problems[0].pointer[0] == '\0' ? "the body" : check->problems[0].pointer,
+                   check->problems[0].message);
 }

@@ -13,6 +13,7 @@
 #include "trace/message.h"
 #include "value/value.h"
 
+struct check;
 struct object;
 
 enum event_type {
@@ -30,9 +31,9 @@ const struct object *event_object(enum event_type type);
 unsigned             event_consent(enum event_type type);
 
 /* The open message's body: {session, task, repo, environment?, experiment_id?}, checked against the same kind of
- * table. On SCHEMA *ret_pointer names the field ("/session/role"). */
-WARN_UNUSED int trace_head_check(struct arena *arena, const struct value *head,
-                                 const char **ret_pointer, struct err *err);
+ * table. On SCHEMA the check's problems (field.h) say what is wrong and where ("/session/role"); the
+ * story is the first of them. Only the check's arena has to be set. */
+WARN_UNUSED int trace_head_check(struct check *check, const struct value *head, struct err *err);
 
 /* Trace JSON Schema (draft 2020-12), generated from the tables; appended. Its JCS form's SHA-256 is
  * integrity.schema_hash. */

@@ -112,6 +112,8 @@ bool check_failed(struct check *check, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Puts a member's name or an item's index in front of every pointer; false too. */
 bool check_in(struct check *check, struct bytes name);
+/* The same for problems[first] and those behind it: the ones before are of its neighbours. */
+bool check_in_since(struct check *check, size_t first, struct bytes name);
 bool check_at(struct check *check, size_t index);
 
 /* A value in a few words, for messages: `text "abc"`, `2.5`, `a list`. */

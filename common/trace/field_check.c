@@ -47,8 +47,7 @@ static const char *pointer_in(struct arena *arena, struct bytes name, const char
     return pointer;
 }
 
-/* The problems from `first` on are of the member; those before it are of its neighbours. */
-static bool failed_in(struct check *check, size_t first, struct bytes name)
+bool check_in_since(struct check *check, size_t first, struct bytes name)
 {
     for (size_t i = first; i < check->problem_count; i++) {
         check->problems[i].pointer = pointer_in(check->arena, name, check->problems[i].pointer);
@@ -67,7 +66,7 @@ static bool failed_at(struct check *check, size_t first, size_t index)
 
 bool check_in(struct check *check, struct bytes name)
 {
-    return failed_in(check, 0, name);
+    return check_in_since(check, 0, name);
 }
 
 bool check_at(struct check *check, size_t index)
@@ -266,7 +265,7 @@ static bool check_counts(struct check *check, struct value *value)
         size_t first = check->problem_count;
 
         if (!check_whole(check, &value->as.members[i].value, 0, 9007199254740991)) {
-            good = failed_in(check, first, value->as.members[i].name);
+            good = check_in_since(check, first, value->as.members[i].name);
         }
     }
     return good;
@@ -366,14 +365,14 @@ static bool check_members(struct check *check, const struct object *object, stru
                 continue;
             }
             check_failed(check, "is not a field of %s", object->name);
-            good = failed_in(check, first, member->name);
+            good = check_in_since(check, first, member->name);
             continue;
         }
         if (object->fields[index].need == FIELD_SERVER) {
             continue;
         }
         if (!check_field(check, &object->fields[index], &member->value)) {
-            good = failed_in(check, first, member->name);
+            good = check_in_since(check, first, member->name);
         }
         seen |= 1U << index;
         slots[index] = &member->value;
@@ -388,7 +387,7 @@ static void check_missing(struct check *check, const struct object *object, uint
         size_t first = check->problem_count;
 
         check_failed(check, "is missing");
-        failed_in(check, first, object->fields[__builtin_ctz(missing)].name);
+        check_in_since(check, first, object->fields[__builtin_ctz(missing)].name);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "crypto/crypto.h"
 #include "trace/event.h"
+#include "trace/field.h"
 #include "trace/iso_time.h"
 #include "trace/message.h"
 #include "value/json.h"
@@ -241,6 +242,7 @@ static int event_read(struct arena *arena, const struct value *sent, size_t inde
         return event_failed(arena, index, "/seq", ret_pointer, "must be a whole number from 0",
                             err);
     }
+    event.payload = payload;
     event.has_seq = seq != NULL && seq->kind == VALUE_WHOLE;
     event.seq = event.has_seq ? seq->as.whole : 0;
     *ret_pointer = arena_format(arena, "/events/%zu", index);
@@ -463,12 +465,14 @@ int pr_batch_read(struct arena *arena, const struct value *body, struct pr_batch
                   const char **ret_pointer, struct err *err)
 {
     struct pr_batch batch = {0};
+    struct check    check = {.arena = arena};
 
     TRY(whole_read(arena, body, &batch, ret_pointer, err));
     batch.head = head_of(arena, body, &batch);
-    if (trace_head_check(arena, &batch.head, ret_pointer, err) < 0) {
-        *ret_pointer = batch_pointer(*ret_pointer);
-        return -1;
+    if (trace_head_check(&check, &batch.head, err) < 0) {
+        *ret_pointer = batch_pointer(check.problems[0].pointer);
+        err_clear(err); /* it names a field that the client did not send */
+        return err_set(err, ERR_SCHEMA, "%s", check.problems[0].message);
     }
     events_read(arena, value_get(body, "events"), &batch);
     *ret_batch = batch;
@@ -523,6 +527,8 @@ static const char *translated(struct arena *arena, const struct pr_event *event,
 {
     const char *at = strchr(pointer + strlen("/events/"), '/');
     const char *end;
+    const char *from = NULL; /* of several names the one that was sent */
+    bool        is_sent = false;
 
     if (at == NULL) {
         return arena_format(arena, "/events/%zu", event->index);
@@ -535,13 +541,18 @@ static const char *translated(struct arena *arena, const struct pr_event *event,
     if (strcmp(at, "ts_client_s") == 0) {
         return arena_format(arena, "/events/%zu/ts", event->index);
     }
-    for (size_t i = 0; i < COUNT_OF(mappings); i++) {
+    for (size_t i = 0; !is_sent && i < COUNT_OF(mappings); i++) {
         if (strcmp(mappings[i].kind, event->kind) == 0 &&
             strlen(mappings[i].to) == (size_t)(end - at) &&
             strncmp(mappings[i].to, at, (size_t)(end - at)) == 0) {
-            return arena_format(arena, "/events/%zu/payload/%s%s", event->index, mappings[i].from,
-                                end);
+            const struct value *sent = value_get(event->payload, mappings[i].from);
+
+            is_sent = sent != NULL && sent->kind != VALUE_NULL;
+            from = from == NULL || is_sent ? mappings[i].from : from;
         }
+    }
+    if (from != NULL) {
+        return arena_format(arena, "/events/%zu/payload/%s%s", event->index, from, end);
     }
     return arena_format(arena, "/events/%zu/payload%s", event->index,
                         strncmp(at, "metadata", 8) == 0 ? end : "");

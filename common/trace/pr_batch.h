@@ -27,6 +27,7 @@ struct pr_event {
     int64_t      seq;    /* as sent, or what it was given */
     const char  *kind;   /* as sent: "edit" ... */
     struct value fields; /* of our event, but for id and seq */
+    const struct value *payload; /* as sent */
     const struct value *output; /* text that becomes its stdout artifact, or NULL */
 };
 

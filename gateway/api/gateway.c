@@ -114,21 +114,33 @@ void answer_value(struct exchange *x, int status, const struct value *value)
     }
 }
 
-void refuse_field(struct exchange *x, const char *pointer, const struct err *err)
+static void refuse_as(struct exchange *x, const struct chunk_refusal *refusal)
 {
     CLEANUP(buf) struct buf problem = {0};
-    struct err                 whole = {0};
-    const struct chunk_refusal refusal = {
-        .index = (size_t)CHUNK_NO_INDEX,
-        .seq = -1,
-        .code = err->code,
-        .message = err->story,
-        .pointer = pointer,
-    };
+    struct err              whole = {0};
 
-    (void)err_set(&whole, err->code, "%s %s", *pointer == '\0' ? "the body" : pointer, err->story);
-    problem_write(&problem, &whole, &refusal, 1);
+    (void)err_set(&whole, refusal->code, "%s %s",
+                  refusal->pointer[0] == '\0' ? "the body" : refusal->pointer, refusal->message);
+    problem_write(&problem, &whole, refusal, 1);
     exchange_refuse_with(x, &whole, arena_bytes(x->arena, buf_bytes(&problem)));
+}
+
+void refuse_field(struct exchange *x, const char *pointer, const struct err *err)
+{
+    refuse_as(x, &(struct chunk_refusal){.index = (size_t)CHUNK_NO_INDEX,
+                                         .seq = -1,
+                                         .code = err->code,
+                                         .message = err->story,
+                                         .pointer = pointer});
+}
+
+void refuse_problems(struct exchange *x, struct check *check)
+{
+    struct chunk_refusal refusal = {
+        .index = (size_t)CHUNK_NO_INDEX, .seq = -1, .code = ERR_SCHEMA};
+
+    refusal_take(&refusal, check, gateway_of(x)->config->redact);
+    refuse_as(x, &refusal);
 }
 
 /* ------------------------------------ bodies ------------------------------------ */

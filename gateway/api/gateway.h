@@ -58,6 +58,9 @@ void answer_json(struct exchange *x, int status, struct bytes json);
 void answer_value(struct exchange *x, int status, const struct value *value);
 /* A refusal that names the field: pointer is RFC 6901 into the request's body. */
 void refuse_field(struct exchange *x, const char *pointer, const struct err *err);
+/* The same with all that a check found, in errors[]; the check is empty then. */
+struct check;
+void refuse_problems(struct exchange *x, struct check *check);
 
 /* -------- bodies -------- */
 /* How much a body may hold, from the settings. */

@@ -12,6 +12,7 @@
 #include "gateway/api/publish.h"
 #include "gateway/api/resources.h"
 #include "trace/event.h"
+#include "trace/field.h"
 #include "value/msgpack.h"
 
 /* What old clients send, and where it belongs. */
@@ -53,8 +54,8 @@ struct value trace_flat_schema(struct arena *arena)
     return schema;
 }
 
-static int flat_field(struct exchange *x, const struct value *flat, size_t row,
-                      struct value *objects, struct err *err)
+static bool flat_field(struct exchange *x, struct check *check, const struct value *flat,
+                       size_t row, struct value *objects)
 {
     const struct value *found = value_get(flat, flat_fields[row].name);
     struct value        item;
@@ -63,23 +64,23 @@ static int flat_field(struct exchange *x, const struct value *flat, size_t row,
         found = NULL;
     }
     if (found == NULL && flat_fields[row].required) {
-        return err_set(err, ERR_SCHEMA, "is missing");
+        return check_failed(check, "is missing");
     }
     if (found == NULL && flat_fields[row].object == NULL) {
-        return 0;
+        return true;
     }
     if (found != NULL && found->kind != VALUE_TEXT) {
-        return err_set(err, ERR_SCHEMA, "must be text");
+        return check_failed(check, "must be text, not %s", value_words(x->arena, found));
     }
     item = found == NULL ? value_text("") : *found;
     value_put(x->arena, objects, flat_fields[row].member, item);
-    return 0;
+    return true;
 }
 
-static int flat_unknown(struct exchange *x, const struct value *flat, const char **ret_pointer,
-                        struct err *err)
+static void flat_unknown(struct check *check, const struct value *flat)
 {
     for (uint32_t i = 0; i < flat->count; i++) {
+        size_t before = check->problem_count;
         size_t row = 0;
 
         while (row < COUNT_OF(flat_fields) &&
@@ -87,25 +88,24 @@ static int flat_unknown(struct exchange *x, const struct value *flat, const char
             row++;
         }
         if (row == COUNT_OF(flat_fields)) {
-            *ret_pointer =
-                arena_format(x->arena, "/%.128s", arena_text(x->arena, flat->as.members[i].name));
-            return err_set(err, ERR_SCHEMA, "is no field of this object");
+            (void)check_failed(check, "is no field of this object");
+            (void)check_in_since(check, before, flat->as.members[i].name);
         }
     }
-    return 0;
 }
 
 /* {participant_id, ...} to {session, task, repo}. */
-static int head_from_flat(struct exchange *x, const struct value *flat, struct value *ret_head,
-                          const char **ret_pointer, struct err *err)
+static void head_from_flat(struct exchange *x, struct check *check, const struct value *flat,
+                           struct value *ret_head)
 {
     static const char *const names[] = {"session", "task", "repo"};
     struct value             object[COUNT_OF(names)] = {value_map(), value_map(), value_map()};
     struct value             consent = value_map();
     struct value             head = value_map();
 
-    TRY(flat_unknown(x, flat, ret_pointer, err));
+    flat_unknown(check, flat);
     for (size_t row = 0; row < COUNT_OF(flat_fields); row++) {
+        size_t        before = check->problem_count;
         struct value *into = &head;
 
         for (size_t i = 0; flat_fields[row].object != NULL && i < COUNT_OF(names); i++) {
@@ -113,8 +113,9 @@ static int head_from_flat(struct exchange *x, const struct value *flat, struct v
                 into = &object[i];
             }
         }
-        *ret_pointer = arena_format(x->arena, "/%s", flat_fields[row].name);
-        TRY(flat_field(x, flat, row, into, err));
+        if (!flat_field(x, check, flat, row, into)) {
+            (void)check_in_since(check, before, bytes_of(flat_fields[row].name));
+        }
     }
     /* Their users agreed to everything before there was a choice to send. */
     value_put(x->arena, &consent, "rationales", value_flag(true));
@@ -125,8 +126,24 @@ static int head_from_flat(struct exchange *x, const struct value *flat, struct v
         value_put(x->arena, &head, names[i], object[i]);
     }
     *ret_head = head;
-    *ret_pointer = "";
-    return 0;
+}
+
+/* "/task/id" of the head is "/task_id" of what old clients sent. */
+static void point_into_flat(struct exchange *x, struct check *check)
+{
+    for (size_t i = 0; i < check->problem_count; i++) {
+        for (size_t row = 0; row < COUNT_OF(flat_fields); row++) {
+            const char *object = flat_fields[row].object;
+            const char *place =
+                object == NULL ? arena_format(x->arena, "/%s", flat_fields[row].member)
+                               : arena_format(x->arena, "/%s/%s", object, flat_fields[row].member);
+
+            if (strcmp(check->problems[i].pointer, place) == 0) {
+                check->problems[i].pointer = arena_format(x->arena, "/%s", flat_fields[row].name);
+                break;
+            }
+        }
+    }
 }
 
 static unsigned consent_of(const struct value *head)
@@ -138,23 +155,32 @@ static unsigned consent_of(const struct value *head)
            (value_flag_or(value_get(consent, "snapshots"), false) ? CONSENT_SNAPSHOTS : 0u);
 }
 
-static int read_head(struct exchange *x, struct value *ret_head, const char **ret_pointer,
+/* -1 with problems in the check, or with none: the body could not be read. */
+static int read_head(struct exchange *x, struct check *check, struct value *ret_head,
                      struct err *err)
 {
     struct value body;
+    bool         flat;
 
-    *ret_pointer = NULL;
     TRY(body_read(x, &body, err));
-    *ret_pointer = "";
     if (body.kind != VALUE_MAP) {
-        return err_set(err, ERR_SCHEMA, "must be an object");
+        (void)check_failed(check, "must be an object");
+        return -1;
     }
-    if (value_get(&body, "session") == NULL && value_get(&body, "participant_id") != NULL) {
-        TRY(head_from_flat(x, &body, ret_head, ret_pointer, err));
-    } else {
+    flat = value_get(&body, "session") == NULL && value_get(&body, "participant_id") != NULL;
+    if (!flat) {
         *ret_head = body;
+        return trace_head_check(check, ret_head, err);
     }
-    return trace_head_check(x->arena, ret_head, ret_pointer, err);
+    head_from_flat(x, check, &body, ret_head);
+    if (check->problem_count > 0) {
+        return -1;
+    }
+    if (trace_head_check(check, ret_head, err) < 0) {
+        point_into_flat(x, check);
+        return -1;
+    }
+    return 0;
 }
 
 /* ------------------------------------ answering ------------------------------------ */
@@ -199,12 +225,12 @@ void trace_open(struct exchange *x)
     char                   *trace = arena_get(x->arena, TRACE_ID);
     struct publish          publish;
     struct value            head;
-    const char             *pointer = NULL;
+    struct check            check = {.arena = x->arena};
     struct err              err = {0};
 
-    if (read_head(x, &head, &pointer, &err) < 0) {
-        if (err.code == ERR_SCHEMA && pointer != NULL) {
-            refuse_field(x, pointer, &err);
+    if (read_head(x, &check, &head, &err) < 0) {
+        if (check.problem_count > 0) {
+            refuse_problems(x, &check);
         } else {
             exchange_refuse(x, &err);
         }

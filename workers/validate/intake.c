@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "trace/field.h"
 #include "value/json.h"
 #include "value/msgpack.h"
 
@@ -77,12 +78,12 @@ static int opening_read(const struct intake *intake, struct entry *entry, struct
 
 static int open_read(const struct intake *intake, struct entry *entry, struct err *err)
 {
-    const char  *pointer = "";
+    struct check check = {.arena = entry->in->arena};
     struct value body;
 
     TRY(body_read(entry->in, &body, err));
-    if (trace_head_check(entry->in->arena, &body, &pointer, err) < 0) {
-        return err_add(err, "open: %s", pointer);
+    if (trace_head_check(&check, &body, err) < 0) {
+        return err_add(err, "open");
     }
     return opening_read(intake, entry, &body, err);
 }

@@ -75,6 +75,51 @@ TEST(requests, a_wrong_field_is_422_with_a_pointer_to_it)
     CHECK_PROBLEM(&answer, 422, "schema");
 }
 
+static const char *told(struct world *world, const char *body)
+{
+    struct http_answer answer = world_post(world, "/v1/traces", DEV_KEY, body);
+    struct value       problem;
+    const char        *all = "";
+
+    CHECK_PROBLEM(&answer, 422, "schema");
+    problem = world_json(world, &answer);
+    for (int i = 0; value_at(&problem, arena_format(world->arena, "/errors/%d", i)) != NULL; i++) {
+        const char *pointer = arena_format(world->arena, "/errors/%d/pointer", i);
+
+        all = arena_format(world->arena, "%s%s ", all, json_text(world, &problem, pointer));
+    }
+    return arena_format(
+        world->arena, "%s+%lld", all,
+        (long long)value_whole_or(value_get(&problem, "problems_omitted"), 0));
+}
+
+TEST(requests, a_new_trace_is_told_everything_that_is_wrong_with_it)
+{
+    static const struct {
+        const char *body, *told;
+    } wrong[] = {
+        {"{\"session\":{\"participant_id\":7,\"role\":\"king\",\"consent\":{\"rationales\":1,"
+         "\"commands\":true}},\"task\":{\"id\":\"\"},\"repo\":[]}",
+         "/session/participant_id /session/role /session/consent/rationales"
+         " /session/consent/snapshots /task/id /task/title /repo +0"},
+        {"{\"session\":1,\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1}",
+         "/session /a /b /c /d /e /f /g +3"},
+        {"{\"participant_id\":\"p\",\"colour\":1,\"sh/ape\":2,\"task_title\":7}",
+         "/colour /sh~1ape /task_id /task_title +0"},
+        /* What the head does not take is told by the name that was sent. */
+        {"{\"participant_id\":\"\",\"task_id\":\"\",\"task_title\":\"t\"}",
+         "/participant_id /task_id +0"},
+    };
+    CLEANUP(world) struct world *world = world_open(NULL);
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        CHECK_TEXT(told(world, wrong[i].body), wrong[i].told);
+    }
+}
+
 TEST(requests, unknown_routes_methods_and_media_have_their_codes)
 {
     CLEANUP(world) struct world *world = world_open(NULL);

@@ -53,6 +53,38 @@ TEST(batches, open_the_trace_and_get_the_next_seqs)
                  1);
 }
 
+static const char *text_of(struct world *world, const char *pointer)
+{
+    const struct value_limits limits = {.bytes = 1 << 20, .depth = 32, .values = 10000};
+    struct value              answer;
+    struct err                err = {0};
+
+    CHECK_WORKS(json_read(world->arena, bytes_of(answer_of(world, 0)), &limits, &answer, &err));
+    return arena_text(world->arena, value_text_or(value_at(&answer, pointer), "-"));
+}
+
+TEST(batches, are_told_everything_that_is_wrong_by_the_names_they_sent)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1",
+              "{\"ts\":\"2024-05-01T10:00:01Z\",\"type\":\"dance\",\"payload\":{}}," NOTE("2", "two")
+              ",{\"ts\":\"2024-05-01T10:00:03Z\",\"type\":\"command\",\"payload\":"
+              "{\"command\":7,\"exit_code\":\"x\",\"cwd\":[]}},"
+              "{\"ts\":\"2024-05-01T10:00:04Z\",\"type\":\"test\",\"payload\":"
+              "{\"tests_passed\":\"many\",\"failed\":-1}}");
+    validated(world);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 1);
+    CHECK_NUMBER(count_of(world, 0, "/rejected"), 3);
+    CHECK_TEXT(text_of(world, "/rejected/0/pointer"), "/events/0/type");
+    CHECK_TEXT(text_of(world, "/rejected/1/pointer"), "/events/2/payload/command");
+    CHECK_NUMBER(count_of(world, 0, "/rejected/1/problems"), 3);
+    CHECK_TEXT(text_of(world, "/rejected/1/problems/1/pointer"), "/events/2/payload/exit_code");
+    CHECK_TEXT(text_of(world, "/rejected/1/problems/2/pointer"), "/events/2/payload/cwd");
+    CHECK_TEXT(text_of(world, "/rejected/2/pointer"), "/events/3/payload/tests_passed");
+    CHECK_TEXT(text_of(world, "/rejected/2/problems/1/pointer"), "/events/3/payload/failed");
+}
+
 TEST(batches, sent_again_add_nothing_and_one_changed_field_adds_one)
 {
     CLEANUP(world) struct world *world = world_new();

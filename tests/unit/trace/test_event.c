@@ -22,9 +22,15 @@ static int head_check(struct arena *arena, const char *json, const char **ret_po
     struct value_limits limits = {.bytes = 1 << 20, .depth = 64, .values = 10000};
     struct value        head;
 
+    struct check        check = {.arena = arena};
+
     *ret_pointer = "(none)";
     TRY(msgpack_read(arena, chunk_msgpack(arena, json), &limits, false, &head, err));
-    return trace_head_check(arena, &head, ret_pointer, err);
+    if (trace_head_check(&check, &head, err) < 0) {
+        *ret_pointer = check.problems[0].pointer;
+        return -1;
+    }
+    return 0;
 }
 
 TEST(event, types_have_names)

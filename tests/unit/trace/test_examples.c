@@ -7,6 +7,7 @@
 #include "lib/test.h"
 #include "trace/chunk.h"
 #include "trace/event.h"
+#include "trace/field.h"
 #include "unit/trace/chunks.h"
 #include "value/json.h"
 #include "value/msgpack.h"
@@ -38,14 +39,14 @@ static void check_chunk(const char *path)
 static void check_head(const char *path)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    const char                  *pointer = "";
+    struct check                 check = {.arena = arena};
     struct value                 head;
     struct bytes                 json;
     struct err                   err;
 
     CHECK_WORKS(file_read(arena, path, 8 << 20, &json, &err));
     CHECK_WORKS(json_read(arena, json, &limits, &head, &err));
-    CHECK_WORKS(trace_head_check(arena, &head, &pointer, &err));
+    CHECK_WORKS(trace_head_check(&check, &head, &err));
 }
 
 static size_t for_each(const char *pattern, void (*check)(const char *path))
