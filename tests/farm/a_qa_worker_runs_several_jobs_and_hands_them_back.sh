@@ -7,10 +7,11 @@ export PRT_QA_JOBS=2 PRT_STOP_GRACE=2s
 prt qa-image >/dev/null
 farm_up
 
-mkdir -p "$work/s/chunks" "$work/s/after"
-echo '{"session":{"participant_id":"p","consent":{"rationales":true,"commands":true,"snapshots":true}},"task":{"id":"t","title":"hangs"},"repo":{"origin":"https://example.org/r.git","start_commit":"0000000000000000000000000000000000000000"}}' >"$work/s/session.json"
-echo '{"chunk_id":"c","chunk_seq":0,"events":[{"id":"e","seq":0,"ts_client_s":1,"type":"cmd_run","cmd":"pytest","exit_code":1}]}' >"$work/s/chunks/0.json"
-printf 'import signal\ndef test_it():\n    signal.pause()\n' >"$work/s/after/test_it.py"
+session_make "$work/s" <<END
+import signal
+def test_it():
+    signal.pause()
+END
 
 # The runs that a sandbox was given so far, one line each.
 runs() { find "$work/var/qa/jobs" -name in-after 2>/dev/null; }

@@ -111,6 +111,14 @@ api() {
 }
 status() { cat "$work/status"; }
 
+# session_make DIR: one command and, as its final workspace, one test file with the text on standard input.
+session_make() {
+    mkdir -p "$1/chunks" "$1/after"
+    echo '{"session":{"participant_id":"p","consent":{"rationales":true,"commands":true,"snapshots":true}},"task":{"id":"t","title":"made"},"repo":{"origin":"https://example.org/r.git","start_commit":"0000000000000000000000000000000000000000"}}' >"$1/session.json"
+    echo '{"chunk_id":"c","chunk_seq":0,"events":[{"id":"e","seq":0,"ts_client_s":1,"type":"cmd_run","cmd":"pytest","exit_code":1}]}' >"$1/chunks/0.json"
+    cat >"$1/after/test_it.py"
+}
+
 judged() { [ "$(prt view "$1" --field /qa/judge/model 2>/dev/null)" != "" ]; }
 
 # Sends the three examples at once; their ids end up in $work/trace.<session>.

@@ -39,3 +39,28 @@ expect_ledger_true() {
     touch "$work/load"
     echo "load $(cat "$work/load"); stored $(cat "$work/checked")"
 }
+
+# An S3 store whose answers go through a proxy that does what the one word in $work/mode says: pass, refuse,
+# busy, stall, cut, slow. Sets what a farm needs to use it.
+store_behind_proxy() {
+    local name value endpoint
+    coproc STORE { exec "$root/tests/lib/s3-server" 2>"$work/s3.err"; }
+    while read -r name value <&"${STORE[0]}"; do
+        case $name in
+        endpoint) endpoint=$value ;;
+        access_key) export PRT_S3_ACCESS_KEY=$value ;;
+        secret_key) export PRT_S3_SECRET_KEY=$value ;;
+        region) export PRT_S3_REGION=$value ;;
+        ready) break ;;
+        esac
+    done
+    [ "${name:-}" = ready ] || { cat "$work/s3.err"; exit 1; }
+    exec {store_lives}>&"${STORE[1]}"
+    echo pass >"$work/mode"
+    exec {proxy_lives}<> <(:)
+    mkfifo "$work/proxy.in"
+    python3 "$root/tests/lib/bad_proxy.py" "$endpoint" "$work/mode" <"$work/proxy.in" >"$work/proxy" 2>"$work/proxy.err" &
+    exec {proxy_lives}>"$work/proxy.in"
+    wait_until grep -q port "$work/proxy"
+    export PRT_BLOB_URL="s3://127.0.0.1:$(cut -d ' ' -f 2 "$work/proxy")"
+}

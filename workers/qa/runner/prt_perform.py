@@ -3,6 +3,7 @@
 
 import builtins
 import functools
+import hashlib
 import inspect
 import json
 import os
@@ -13,6 +14,7 @@ import time
 import types
 
 DEPS = "/prt/deps"
+NAME_MOST = 1000  # the worker's own bound is 1024 (arm.c)
 WORDS = ("alpha amount basic border bounds cache case chain check close color common config copy count cursor date default "
          "delta digits edge empty entry error event field first flags format group header index input items join keys label "
          "large last layer limit lines local lower match merge model names nested number offset order output pages parse "
@@ -162,6 +164,18 @@ def witnessed(call, say, skips):
             say("reached")
             return value
     return wrapper
+
+
+def shown(name):
+    """A test's name as reports have it and the worker asks for it again: no control characters, and of bounded length.
+
+    Cut here, it can be asked for; what the worker had to cut itself ("...#") cannot.
+    """
+    out = "".join(f"#x{ord(char):02X}" if not char.isprintable() else char for char in str(name))
+    data = out.encode("utf-8", "replace")
+    if len(data) <= NAME_MOST:
+        return out
+    return data[:NAME_MOST - 80].decode("utf-8", "ignore") + "..~" + hashlib.sha256(data).hexdigest()
 
 
 def chosen(name, tests):

@@ -10,7 +10,7 @@ import unittest
 import pytest
 from _pytest.config import default_plugins
 
-from prt_perform import changed, chosen, paths, prints, sentinel_make, teller, witnessed
+from prt_perform import changed, chosen, paths, prints, sentinel_make, shown, teller, witnessed
 
 for plugin in default_plugins:
     importlib.import_module("_pytest." + plugin)
@@ -51,14 +51,14 @@ def plugin_make(tell, ask, tests):
             yield
             rest = [item for item in items if not is_sentinel(item)]
             if tests:
-                rest = [item for item in rest if chosen(item.nodeid, tests)]
+                rest = [item for item in rest if chosen(shown(item.nodeid), tests)]
             items[:] = mine[:1] + rest + mine[1:]
 
         @pytest.hookimpl(trylast=True)
         def pytest_collection_finish(self, session):
             for item in session.items:
                 numbers[item] = len(numbers)
-                tell("item", item.nodeid, is_sentinel(item))
+                tell("item", shown(item.nodeid), is_sentinel(item))
                 if is_sentinel(item):
                     hidden.add(item.nodeid)
                     item.repr_failure = repr  # nobody reads how it failed
@@ -67,7 +67,7 @@ def plugin_make(tell, ask, tests):
         @pytest.hookimpl(tryfirst=True)
         def pytest_collectreport(self, report):
             if report.outcome != "passed":
-                tell("broken", report.nodeid, report.outcome, str(report.longrepr))
+                tell("broken", shown(report.nodeid), report.outcome, str(report.longrepr))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):

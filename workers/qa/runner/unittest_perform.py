@@ -7,7 +7,7 @@ import time
 import traceback
 import unittest
 
-from prt_perform import changed, chosen, paths, prints, sentinel_make, teller, witnessed
+from prt_perform import changed, chosen, paths, prints, sentinel_make, shown, teller, witnessed
 
 TRIES = ([],)
 
@@ -21,6 +21,10 @@ def flat(suite):
 
 
 def name_of(test):
+    return shown(address_of(test))
+
+
+def address_of(test):
     """tests.test_a.TestB.test_c as tests/test_a.py::TestB::test_c."""
     kind = type(test)
     method = getattr(test, "_testMethodName", None)
