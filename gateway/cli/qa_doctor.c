@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "crypto/crypto.h"
 #include "gateway/cli/cli.h"
 #include "workers/qa/sandbox/cgroup.h"
 #include "workers/qa/sandbox/escape.h"
@@ -424,6 +425,7 @@ int qa_doctor_run(struct cli *cli, int argc, char **argv, struct err *err)
     size_t                  count = 0;
 
     TRY(options_read(argc, argv, &only, &escape, err));
+    TRY(crypto_setup(err)); /* a job has a random name */
     TRY(settings_make(cli, &settings, err));
     if (!cli->json) {
         machine_print(&machine);
