@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "metric/metric.h"
 #include "trace/chunk.h"
+#include "trace/redact.h"
 
 /* ---------------------------------- the request ---------------------------------- */
 
@@ -107,6 +108,14 @@ int exchange_status(const struct exchange *x)
     return x->inside->answer.status;
 }
 
+/* Paths and stories hold what clients sent; a log line keeps no secret of theirs. */
+static const char *without_secrets(struct exchange *x, const char *text)
+{
+    struct redactions uncounted = {{0}};
+
+    return arena_text(x->arena, redact_text(x->arena, bytes_of(text), &uncounted));
+}
+
 /* Refusals that are the farm's fault are logged, at most once a second for each row: an outage
  * makes thousands of them. */
 static void log_refusal(struct exchange *x, const struct err *err)
@@ -119,8 +128,9 @@ static void log_refusal(struct exchange *x, const struct err *err)
         !atomic_compare_exchange_strong(&last_us[err->code], &last, now)) {
         return;
     }
-    LOG(NULL, WARN, "request refused", KV("code", err_name(err->code)), KV("story", err->story),
-        KV("method", x->method), KV("path", x->path), KV("request", x->request_id));
+    LOG(NULL, WARN, "request refused", KV("code", err_name(err->code)),
+        KV("story", without_secrets(x, err->story)), KV("method", x->method),
+        KV("path", without_secrets(x, x->path)), KV("request", x->request_id));
 }
 
 void exchange_refuse_with(struct exchange *x, const struct err *err, struct bytes problem)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the gateway needs goes away, and comes back. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "lib/jetstream.h"
@@ -39,6 +41,25 @@ static struct http_answer ask_ready(struct world *world)
 static struct http_answer ask_list(struct world *world)
 {
     return world_get(world, "/v1/traces", DEV_KEY);
+}
+
+#define SECRET_NAME                                                                                \
+    "AKIA"                                                                                         \
+    "Z7Q2MNOPRSTUVWX3"
+
+/* A path is logged with a refusal that is the farm's fault (one a second), without what must not be. */
+static void check_log_of_refusals(struct world *world)
+{
+    const char *path = "/v1/traces/trace-x/artifacts/" SECRET_NAME ".stdout";
+    int64_t     deadline = clock_mono_us() + 20000000;
+    const char *log = "";
+
+    while (strstr(log, "/v1/traces/trace-x/artifacts/") == NULL && clock_mono_us() < deadline) {
+        CHECK_NUMBER(world_get(world, path, DEV_KEY).status, 503);
+        log = world_log(world);
+    }
+    CHECK(strstr(log, "/v1/traces/trace-x/artifacts/[REDACTED:cloud_token].stdout") != NULL);
+    CHECK(strstr(log, SECRET_NAME) == NULL);
 }
 
 TEST(outages, without_jetstream_nothing_is_accepted_until_it_is_back)
@@ -110,6 +131,7 @@ TEST(outages, without_the_database_uploads_go_on_with_the_keys_that_are_known)
     CHECK_PROBLEM(&answer, 503, "store_down");
     answer = ask_list(world);
     CHECK_PROBLEM(&answer, 503, "store_down");
+    check_log_of_refusals(world);
     CHECK(postgres_start_again());
     CHECK_NUMBER(until(world, ask_list, 200).status, 200);
 }

@@ -121,6 +121,7 @@ TEST(uploads, too_large_or_misnamed_or_without_consent_are_refused)
                  BYTES("x"), NULL);
     CHECK_PROBLEM(&answer, 422, "schema");
     CHECK(strstr(arena_text(world->arena, answer.body), "AKIA") == NULL);
+    CHECK(strstr(world_log(world), "AKIA") == NULL);
     upload_token_write(tokens, &out, &(struct upload){"dev", trace, CONSENT_COMMANDS, 4000000000});
     answer = put(world, trace, buf_text(&out), "start_workspace_snapshot", BYTES("x"), NULL);
     CHECK_PROBLEM(&answer, 422, "consent_denied");

@@ -31,11 +31,24 @@ static void *read_log(void *arg)
     bool          shown = getenv("PRT_TEST_LOG") != NULL;
 
     while ((size = read(world->log_fd, block, sizeof(block))) > 0) {
+        (void)pthread_mutex_lock(&world->lock);
+        buf_put(&world->log, (struct bytes){(uint8_t *)block, (size_t)size});
+        (void)pthread_mutex_unlock(&world->lock);
         if (shown && write(STDERR_FILENO, block, (size_t)size) < 0) {
             shown = false;
         }
     }
     return NULL;
+}
+
+const char *world_log(struct world *world)
+{
+    const char *text;
+
+    (void)pthread_mutex_lock(&world->lock);
+    text = arena_text(world->arena, buf_bytes(&world->log));
+    (void)pthread_mutex_unlock(&world->lock);
+    return text;
 }
 
 /* Reads until it says on which port it listens. */
@@ -341,6 +354,7 @@ void world_close(struct world *world)
     if (world->log_fd > 0) {
         fd_close(world->log_fd);
     }
+    buf_done(&world->log);
     CHECK_WORKS(dir_remove(world->dir, &err));
     (void)pthread_mutex_destroy(&world->lock);
     arena_free(world->arena);

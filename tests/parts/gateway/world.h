@@ -35,6 +35,7 @@ struct world {
     int                port;
     pthread_t          log_reader;
     int                log_fd;
+    struct buf         log; /* from the opening on; under the lock */
     const char        *database; /* connection string */
     struct store      *store;    /* of this test */
     struct blob_store *blob;
@@ -55,6 +56,9 @@ struct world {
 struct world *world_open(const char *const *settings);
 void          world_close(struct world *world);
 DEFINE_CLEANUP(world, struct world *, world_close)
+
+/* What it has logged since it opened, in the arena. */
+const char *world_log(struct world *world);
 
 /* Tells it to stop and waits; its exit code. */
 void world_tell_to_stop(struct world *world);
