@@ -197,6 +197,41 @@ TEST(examine, refuses_hostile_archives_by_name_and_still_ends)
     expect_whole(validation, "/num_passed", 0);
 }
 
+/* What the farm could not do is tried again, and only the last try makes a verdict of it: none. */
+static void expect_infra(struct world *world, const struct snapshot *after, enum err_code code)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct question              question = {.after = after};
+    struct heart                 heart = {0};
+    struct finding               finding;
+    struct err                   err = {0};
+
+    CHECK_FAILS(examine(&world->examiner, arena, &question, &heart, &finding, &err), code);
+    question.last_try = true;
+    err_clear(&err);
+    CHECK_WORKS(examine(&world->examiner, arena, &question, &heart, &finding, &err));
+    expect_status(&finding.validation, "infra_error", err_name(code));
+    CHECK(value_at(&finding.validation, "/tests_passed")->kind == VALUE_NULL);
+}
+
+TEST(examine, tries_what_failed_again_and_never_calls_it_failed)
+{
+    WORLD();
+    const struct snapshot *good = world_snapshot(world, FILES("test_a.py", "def test_a(): pass\n"));
+    struct snapshot        bad = *good;
+    const struct sandbox_limits limits = world->examiner.limits;
+
+    bad.sha256[0] ^= 1;
+    expect_infra(world, &bad, ERR_BLOB_CORRUPT);
+    bad = *good;
+    bad.key = "sha256/00/nobody-put-it";
+    expect_infra(world, &bad, ERR_BLOB_MISSING);
+    world->examiner.limits.memory_bytes = 4096; /* no container starts in a page */
+    expect_infra(world, good, ERR_SANDBOX_FAILED);
+    world->examiner.limits = limits;
+    expect_status(world_examine(world, good, NULL), "passed", NULL);
+}
+
 TEST(examine, names_the_limit_that_ended_a_run)
 {
     WORLD();
