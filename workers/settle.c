@@ -170,5 +170,4 @@ void settle_all(struct farm *farm, struct delivery *in, size_t count, struct out
         }
     }
     outbox_send_answers(out, farm->stream);
-    stream_push(farm->stream);
 }

@@ -11,10 +11,6 @@
 
 #include "stream/stream.h"
 
-struct breath {
-    int64_t ended_us; /* of the last callback */
-};
-
 /* One async publish that waits for its answer. The generation tells late answers from new ones. */
 struct publish_slot {
     bool         busy;
@@ -28,25 +24,27 @@ struct publish_slot {
 struct publisher {
     natsInbox           *inbox; /* answers come to <inbox>.<slot>.<generation> */
     natsSubscription    *answers;
-    struct breath        breath; /* of their callback */
     struct publish_slot *slots;
     int                  slot_count;
     int                  first_free;
-    int                  busy;
-    pthread_mutex_t      lock; /* of all of this */
+    atomic_int           busy;
+    int64_t              look_at_us; /* when late ones are looked for again; the pump's */
+    pthread_mutex_t      lock;       /* of the slots */
     pthread_cond_t       came_free;
-    pthread_cond_t       keeper_wakes;
-    pthread_t            keeper; /* ends publishes whose answer does not come */
-    bool                 keeper_runs, keeper_rests, stopping;
-    uint64_t             begun; /* publishes ever */
 };
 
-struct pusher {
-    pthread_mutex_t lock;
-    pthread_cond_t  wakes;
+enum { PUMP_READ_BYTES = 256 * 1024 }; /* at a time */
+
+struct pump {
+    natsConnection *nc;
+    int             epoll_fd, wake_fd;
+    atomic_int      fd;     /* the connection's, -1 while there is none */
+    atomic_bool     wanted; /* something waits to be written */
+    atomic_bool     asleep; /* and wants to be woken for it */
+    atomic_bool     stopping;
+    bool            sent_all, crowded, runs;
+    int64_t         ended_us; /* the last round */
     pthread_t       thread;
-    bool            runs, stopping, wanted;
-    _Atomic int64_t asked_us; /* the last time */
 };
 
 enum { DISCARD_MOST = 64 };
@@ -64,18 +62,17 @@ struct stream {
     struct stream_settings settings; /* its texts are not kept */
     atomic_uint            reconnects;
     struct publisher       publisher;
-    struct pusher          pusher;
+    struct pump            pump;
     struct discard         discard;
 
-    natsInbox        *reply_inbox;
-    natsSubscription *replies;
-    struct breath     breath; /* of their callback */
-    reply_came        came;
-    void             *came_arg;
+    natsInbox                *reply_inbox;
+    natsSubscription *_Atomic replies; /* set after what follows */
+    reply_came                came;
+    void                     *came_arg;
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t  ended;
-    int             threads; /* subscriptions and the connection: whose callbacks may still run */
+    bool            connected; /* once: the connection's last callback is still to come */
 };
 
 /* A failed call of the library as a row; the story ends in the library's or the server's words. */
@@ -88,24 +85,26 @@ int stream_refusal(struct err *err, int code, const char *words);
 /* STREAM_DOWN unless connected at this moment. */
 int stream_connected(struct stream *stream, struct err *err);
 
-/* Subscribes with a callback whose thread stream_close waits for. */
+/* Messages for a round of the pump. */
 int stream_subscribe(struct stream *stream, natsSubscription **ret_sub, const char *subject,
-                     natsMsgHandler handler, struct err *err);
+                     struct err *err);
 
 /* Destroys it, some time soon. */
 void stream_discard(struct stream *stream, natsMsg *msg);
 void discard_done(struct stream *stream);
 
-int  pusher_open(struct stream *stream, struct err *err);
-void pusher_stop(struct stream *stream); /* before the connection is closed */
+int        pump_open(struct stream *stream, struct err *err); /* before the connection */
+natsStatus pump_options(struct stream *stream, natsOptions *options);
+int        pump_start(struct stream *stream, struct err *err); /* once connected */
+void       pump_stop(struct stream *stream); /* before the connection is closed */
+void       pump_done(struct stream *stream);
 
-/* At the end of a callback: where messages come in quick succession, waits for a few more of them.
- * Handed over one by one each costs two switches of threads. */
-void stream_breathe(struct breath *breath, natsSubscription *sub);
+/* What has come, to whom it is for. On the pump's thread, each round. */
+void publisher_round(struct stream *stream);
+void replies_round(struct stream *stream);
 
 int  publisher_open(struct stream *stream, struct err *err);
 void publisher_fail_all(struct stream *stream, const char *why);
-void publisher_stop(struct stream *stream); /* fails what waits, joins the keeper */
 void publisher_done(struct stream *stream); /* after the last callback */
 
 #endif

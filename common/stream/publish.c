@@ -6,7 +6,7 @@
  * asynchronous publish cannot carry an argument for each message and lets what was in flight wait
  * when the connection breaks; here it fails at once.
  *
- *   free --publish--> busy --answer | deadline | disconnect | stop--> free (done called, unlocked)
+ *   free --publish--> busy --answer | deadline | disconnect | close--> free (done called, unlocked)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,11 @@
 #include "base/clock.h"
 #include "stream/connection.h"
 
-enum { KEEPER_LOOKS_MS = 250 };
+enum {
+    LATE_LOOK_MS = 250,
+    UNSENT_MOST = 32 * 1024 * 1024, /* bytes: the library's buffer grows with what is not read */
+    UNSENT_LOOK_US = 1000
+};
 
 /* ------------------------------------- slots ------------------------------------- */
 
@@ -55,10 +59,6 @@ static int slot_fill(struct publisher *publisher, publish_done done, void *arg,
     slot->arg = arg;
     slot->deadline_us = clock_mono_us() + STREAM_WAIT_MS * 1000LL;
     publisher->busy++;
-    publisher->begun++;
-    if (publisher->keeper_rests) {
-        (void)pthread_cond_signal(&publisher->keeper_wakes);
-    }
     *ret_generation = slot->generation;
     return at;
 }
@@ -69,6 +69,9 @@ static void fail_slots(struct stream *stream, int64_t until_us, const char *why)
     struct publisher *publisher = &stream->publisher;
     struct err        failed;
 
+    if (atomic_load(&publisher->busy) == 0) {
+        return;
+    }
     (void)err_set(&failed, ERR_STREAM_DOWN, "%s", why);
     for (int i = 0; i < publisher->slot_count; i++) {
         struct publish_slot was = {0};
@@ -87,34 +90,6 @@ static void fail_slots(struct stream *stream, int64_t until_us, const char *why)
 void publisher_fail_all(struct stream *stream, const char *why)
 {
     fail_slots(stream, INT64_MAX, why);
-}
-
-static void *keep(void *arg)
-{
-    struct stream    *stream = arg;
-    struct publisher *publisher = &stream->publisher;
-
-    uint64_t          begun = 0;
-
-    (void)pthread_mutex_lock(&publisher->lock);
-    while (!publisher->stopping) {
-        /* Rests only after a look's time without a publish: woken by each first one it would cost
-         * every synchronous publish two switches of threads. */
-        publisher->keeper_rests = publisher->busy == 0 && publisher->begun == begun;
-        if (publisher->keeper_rests) {
-            (void)pthread_cond_wait(&publisher->keeper_wakes, &publisher->lock);
-            publisher->keeper_rests = false;
-            continue;
-        }
-        begun = publisher->begun;
-        wait_until(&publisher->keeper_wakes, &publisher->lock,
-                   clock_mono_us() + KEEPER_LOOKS_MS * 1000LL);
-        (void)pthread_mutex_unlock(&publisher->lock);
-        fail_slots(stream, clock_mono_us(), "JetStream did not say in time whether it was stored");
-        (void)pthread_mutex_lock(&publisher->lock);
-    }
-    (void)pthread_mutex_unlock(&publisher->lock);
-    return NULL;
 }
 
 /* ------------------------------------ answers ------------------------------------ */
@@ -138,12 +113,6 @@ static int answer_read(natsMsg *msg, uint64_t *ret_seq, struct err *err)
     const char *text = natsMsg_GetData(msg); /* the library puts a NUL behind it */
     const char *error;
 
-    if (natsMsg_IsNoResponders(msg)) {
-        return err_set(
-            err, ERR_STREAM_DOWN,
-            "no stream takes this subject: JetStream is off, or the streams are not made;"
-            " any prt-worker or prt-gateway makes them when it starts");
-    }
     error = strstr(text, "\"error\":");
     if (error != NULL) {
         const char *words = strstr(error, "\"description\":\"");
@@ -160,9 +129,8 @@ static int answer_read(natsMsg *msg, uint64_t *ret_seq, struct err *err)
     return 0;
 }
 
-static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
+static void answered(struct stream *stream, natsMsg *msg)
 {
-    struct stream      *stream = arg;
     struct publisher   *publisher = &stream->publisher;
     const char         *tokens = natsMsg_GetSubject(msg) + strlen(publisher->inbox) + 1;
     char               *end = NULL;
@@ -172,7 +140,6 @@ static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *ms
     struct err          err = {0};
     uint64_t            seq = 0;
 
-    (void)nc;
     (void)pthread_mutex_lock(&publisher->lock);
     if (at < (unsigned long)publisher->slot_count && publisher->slots[at].busy &&
         publisher->slots[at].generation == generation) {
@@ -184,8 +151,34 @@ static void when_answered(natsConnection *nc, natsSubscription *sub, natsMsg *ms
 
         was.done(was.arg, seq, failed < 0 ? &err : NULL);
     }
-    stream_discard(stream, msg);
-    stream_breathe(&publisher->breath, sub);
+}
+
+void publisher_round(struct stream *stream)
+{
+    struct publisher *publisher = &stream->publisher;
+    natsMsg          *msg = NULL;
+    uint64_t          queued = 0;
+    int64_t           now = clock_mono_us();
+
+    (void)natsSubscription_QueuedMsgs(publisher->answers, &queued);
+    for (; queued > 0; queued--) {
+        natsStatus status = natsSubscription_NextMsg(&msg, publisher->answers, 0);
+
+        if (status == NATS_OK) {
+            answered(stream, msg);
+            stream_discard(stream, msg);
+        } else if (status == NATS_NO_RESPONDERS) {
+            /* The library does not tell which: JetStream is off, or its streams are not made. */
+            publisher_fail_all(stream,
+                               "no stream takes this subject: JetStream is off, or the streams"
+                               " are not made; any prt-worker or prt-gateway makes them when"
+                               " it starts");
+        }
+    }
+    if (now >= publisher->look_at_us) {
+        publisher->look_at_us = now + LATE_LOOK_MS * 1000LL;
+        fail_slots(stream, now, "JetStream did not say in time whether it was stored");
+    }
 }
 
 /* ---------------------------------- open, close ---------------------------------- */
@@ -209,30 +202,9 @@ int publisher_open(struct stream *stream, struct err *err)
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&publisher->came_free, &monotonic);
-    (void)pthread_cond_init(&publisher->keeper_wakes, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     (void)snprintf(subject, sizeof(subject), "%s.>", publisher->inbox);
-    TRY(stream_subscribe(stream, &publisher->answers, subject, when_answered, err));
-    if (pthread_create(&publisher->keeper, NULL, keep, stream) != 0) {
-        return err_set(err, ERR_SYSTEM, "no thread could be started");
-    }
-    publisher->keeper_runs = true;
-    return 0;
-}
-
-void publisher_stop(struct stream *stream)
-{
-    struct publisher *publisher = &stream->publisher;
-
-    if (publisher->keeper_runs) {
-        (void)pthread_mutex_lock(&publisher->lock);
-        publisher->stopping = true;
-        (void)pthread_cond_signal(&publisher->keeper_wakes);
-        (void)pthread_mutex_unlock(&publisher->lock);
-        (void)pthread_join(publisher->keeper, NULL);
-        publisher->keeper_runs = false;
-    }
-    publisher_fail_all(stream, "the connection to NATS is closing");
+    return stream_subscribe(stream, &publisher->answers, subject, err);
 }
 
 void publisher_done(struct stream *stream)
@@ -243,7 +215,6 @@ void publisher_done(struct stream *stream)
     natsInbox_Destroy(publisher->inbox);
     if (publisher->slots != NULL) {
         (void)pthread_cond_destroy(&publisher->came_free);
-        (void)pthread_cond_destroy(&publisher->keeper_wakes);
     }
     free(publisher->slots);
     (void)pthread_mutex_destroy(&publisher->lock);
@@ -281,6 +252,22 @@ static natsStatus send_msg(struct stream *stream, const struct publication *what
     return status;
 }
 
+/* The lock is held. */
+static bool is_full(struct stream *stream)
+{
+    return stream->publisher.first_free < 0 || natsConnection_Buffered(stream->nc) > UNSENT_MOST;
+}
+
+static int overloaded(struct stream *stream, struct err *err)
+{
+    if (stream->publisher.first_free >= 0) {
+        return err_set(err, ERR_OVERLOADED, "NATS does not read: %d MiB wait for it",
+                       UNSENT_MOST >> 20);
+    }
+    return err_set(err, ERR_OVERLOADED, "%d publishes are in flight (PRT_PUBLISH_WINDOW)",
+                   stream->publisher.slot_count);
+}
+
 /* With wait_us > 0 waits so long for a place in the window. */
 static int publish_in_slot(struct stream *stream, const struct publication *what, int64_t wait_us,
                            publish_done done, void *arg, struct err *err)
@@ -295,13 +282,18 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
 
     TRY(stream_connected(stream, err));
     (void)pthread_mutex_lock(&publisher->lock);
-    while (publisher->first_free < 0 && clock_mono_us() < until) {
-        wait_until(&publisher->came_free, &publisher->lock, until);
+    for (int64_t now = clock_mono_us(); now < until && is_full(stream); now = clock_mono_us()) {
+        int64_t look = now + UNSENT_LOOK_US;
+
+        /* A place that comes free is told; that the server has read is only seen. */
+        wait_until(&publisher->came_free, &publisher->lock,
+                   publisher->first_free < 0 || look > until ? until : look);
     }
-    if (publisher->first_free < 0) {
+    if (is_full(stream)) {
+        int failed = overloaded(stream, err);
+
         (void)pthread_mutex_unlock(&publisher->lock);
-        return err_set(err, ERR_OVERLOADED, "%d publishes are in flight (PRT_PUBLISH_WINDOW)",
-                       publisher->slot_count);
+        return failed;
     }
     at = slot_fill(publisher, done, arg, &generation);
     (void)pthread_mutex_unlock(&publisher->lock);
@@ -309,7 +301,6 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
     (void)snprintf(answer, sizeof(answer), "%s.%d.%u", publisher->inbox, at, generation);
     status = send_msg(stream, what, answer);
     if (status == NATS_OK) {
-        stream_push(stream);
         return 0;
     }
     (void)pthread_mutex_lock(&publisher->lock);

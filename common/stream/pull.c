@@ -165,7 +165,6 @@ static int ask_more(struct pull *pull, struct err *err)
         if (status != NATS_OK) {
             return stream_status(err, status, 0, "asking for messages");
         }
-        stream_push(pull->stream);
         pull->asked += pull->batch;
         pull->open_until_us = clock_mono_us() + (REQUEST_MS + REQUEST_LATE_MS) * 1000LL;
     }

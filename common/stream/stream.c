@@ -14,10 +14,7 @@ enum {
     RECONNECT_MS = 200,
     RECONNECT_JITTER_MS = 100,
     PING_MS = 10000, /* two of them unanswered: the connection is dead */
-    WRITE_MS = 5000, /* a server that takes no bytes for so long is gone */
-    LAST_WORDS_MS = 1000,
-    BURST_US = 300, /* messages that come closer together come in numbers */
-    BREATH_US = 200
+    LAST_WORDS_MS = 1000
 };
 
 int stream_refusal(struct err *err, int code, const char *words)
@@ -110,26 +107,6 @@ int stream_connected(struct stream *stream, struct err *err)
 
 /* ---------------------------------- callbacks ---------------------------------- */
 
-static void thread_ended(struct stream *stream)
-{
-    (void)pthread_mutex_lock(&stream->lock);
-    stream->threads--;
-    (void)pthread_cond_broadcast(&stream->ended);
-    (void)pthread_mutex_unlock(&stream->lock);
-}
-
-static void thread_began(struct stream *stream)
-{
-    (void)pthread_mutex_lock(&stream->lock);
-    stream->threads++;
-    (void)pthread_mutex_unlock(&stream->lock);
-}
-
-static void when_subscription_ended(void *arg)
-{
-    thread_ended(arg);
-}
-
 static void when_disconnected(natsConnection *nc, void *arg)
 {
     (void)nc;
@@ -147,38 +124,28 @@ static void when_reconnected(natsConnection *nc, void *arg)
 
 static void when_closed(natsConnection *nc, void *arg)
 {
+    struct stream *stream = arg;
+
     (void)nc;
-    publisher_fail_all(arg, "the connection to NATS was closed");
-    thread_ended(arg);
+    publisher_fail_all(stream, "the connection to NATS was closed");
+    (void)pthread_mutex_lock(&stream->lock);
+    stream->connected = false;
+    (void)pthread_cond_broadcast(&stream->ended);
+    (void)pthread_mutex_unlock(&stream->lock);
 }
 
 int stream_subscribe(struct stream *stream, natsSubscription **ret_sub, const char *subject,
-                     natsMsgHandler handler, struct err *err)
+                     struct err *err)
 {
     natsSubscription *sub = NULL;
-    natsStatus        status = natsConnection_Subscribe(&sub, stream->nc, subject, handler, stream);
+    natsStatus        status = natsConnection_SubscribeSync(&sub, stream->nc, subject);
 
     if (status != NATS_OK) {
         return stream_status(err, status, 0, "subscribing to %s", subject);
     }
-    thread_began(stream);
-    (void)natsSubscription_SetOnCompleteCB(sub, when_subscription_ended, stream);
     (void)natsSubscription_SetPendingLimits(sub, -1, -1);
     *ret_sub = sub;
     return 0;
-}
-
-void stream_breathe(struct breath *breath, natsSubscription *sub)
-{
-    int64_t  now = clock_mono_us();
-    bool     burst = now - breath->ended_us < BURST_US;
-    uint64_t queued = 0;
-
-    if (burst && natsSubscription_QueuedMsgs(sub, &queued) == NATS_OK && queued == 0) {
-        clock_sleep_us(BREATH_US);
-        now += BREATH_US;
-    }
-    breath->ended_us = now;
 }
 
 /* ----------------------------------- open, close ----------------------------------- */
@@ -225,7 +192,7 @@ static natsStatus set_options(natsOptions *options, struct stream *stream,
         status = natsOptions_SetPingInterval(options, PING_MS);
     }
     if (status == NATS_OK) {
-        status = natsOptions_SetWriteDeadline(options, WRITE_MS);
+        status = pump_options(stream, options);
     }
     if (status == NATS_OK) {
         status = natsOptions_SetFailRequestsOnDisconnect(options, true);
@@ -273,7 +240,7 @@ static int connect_to(struct stream *stream, const struct stream_settings *setti
                        "NATS at %s: %s; is nats-server running there? (PRT_NATS_URL)",
                        settings->url, natsStatus_GetText(status));
     }
-    thread_began(stream);
+    stream->connected = true;
     (void)jsOptions_Init(&js);
     js.Wait = STREAM_WAIT_MS;
     status = natsConnection_JetStream(&stream->js, stream->nc, &js);
@@ -295,11 +262,12 @@ int stream_open(struct stream **ret_stream, const struct stream_settings *settin
     atomic_init(&stream->reconnects, 0);
     (void)pthread_mutex_init(&stream->publisher.lock, NULL);
     (void)pthread_mutex_init(&stream->discard.lock, NULL);
-    (void)pthread_mutex_init(&stream->pusher.lock, NULL);
-    (void)pthread_cond_init(&stream->pusher.wakes, NULL);
+    stream->pump.epoll_fd = stream->pump.wake_fd = -1;
+    atomic_init(&stream->pump.fd, -1);
+    TRY(pump_open(stream, err));
     TRY(connect_to(stream, settings, err));
-    TRY(pusher_open(stream, err));
     TRY(publisher_open(stream, err));
+    TRY(pump_start(stream, err));
     *ret_stream = TAKE(stream);
     return 0;
 }
@@ -309,18 +277,16 @@ void stream_close(struct stream *stream)
     if (stream == NULL) {
         return;
     }
-    publisher_stop(stream);
-    pusher_stop(stream);
-    if (stream->nc != NULL) {
-        if (natsConnection_Status(stream->nc) == NATS_CONN_STATUS_CONNECTED) {
-            /* Closing drops what lies in the buffer. */
-            (void)natsConnection_FlushTimeout(stream->nc, LAST_WORDS_MS);
-        }
-        natsConnection_Close(stream->nc);
+    if (stream->pump.runs && natsConnection_Status(stream->nc) == NATS_CONN_STATUS_CONNECTED) {
+        /* Closing drops what lies in the buffer. */
+        (void)natsConnection_FlushTimeout(stream->nc, LAST_WORDS_MS);
     }
-    /* Callbacks run on the library's threads; after the last one nobody uses the stream. */
+    pump_stop(stream);
+    publisher_fail_all(stream, "the connection to NATS is closing");
+    natsConnection_Close(stream->nc);
+    /* Its last callback runs on a thread of the library; after that nobody uses the stream. */
     (void)pthread_mutex_lock(&stream->lock);
-    while (stream->threads > 0) {
+    while (stream->connected) {
         (void)pthread_cond_wait(&stream->ended, &stream->lock);
     }
     (void)pthread_mutex_unlock(&stream->lock);
@@ -330,8 +296,7 @@ void stream_close(struct stream *stream)
     natsInbox_Destroy(stream->reply_inbox);
     jsCtx_Destroy(stream->js);
     natsConnection_Destroy(stream->nc);
-    (void)pthread_cond_destroy(&stream->pusher.wakes);
-    (void)pthread_mutex_destroy(&stream->pusher.lock);
+    pump_done(stream);
     (void)pthread_cond_destroy(&stream->ended);
     (void)pthread_mutex_destroy(&stream->lock);
     mem_free(stream);
@@ -374,24 +339,33 @@ void stream_flush(struct stream *stream)
     (void)natsConnection_FlushTimeout(stream->nc, STREAM_WAIT_MS);
 }
 
-static void when_replied(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
+void replies_round(struct stream *stream)
 {
-    struct stream *stream = arg;
-    struct bytes body = {(const uint8_t *)natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)};
+    natsSubscription *replies = atomic_load(&stream->replies);
+    natsMsg          *msg = NULL;
+    uint64_t          queued = 0;
 
-    (void)nc;
-    stream->came(stream->came_arg, natsMsg_GetSubject(msg), body);
-    stream_discard(stream, msg);
-    stream_breathe(&stream->breath, sub);
+    /* Asked for with nothing there, the library writes an error's text each time. */
+    if (replies == NULL || natsSubscription_QueuedMsgs(replies, &queued) != NATS_OK) {
+        return;
+    }
+    for (; queued > 0 && natsSubscription_NextMsg(&msg, replies, 0) == NATS_OK; queued--) {
+        struct bytes body = {(const uint8_t *)natsMsg_GetData(msg),
+                             (size_t)natsMsg_GetDataLength(msg)};
+
+        stream->came(stream->came_arg, natsMsg_GetSubject(msg), body);
+        stream_discard(stream, msg);
+    }
 }
 
 int stream_listen(struct stream *stream, reply_came came, void *arg, const char **ret_inbox,
                   struct err *err)
 {
-    char       subject[128];
-    natsStatus status;
+    natsSubscription *replies = NULL;
+    char              subject[128];
+    natsStatus        status;
 
-    if (stream->replies != NULL) {
+    if (atomic_load(&stream->replies) != NULL) {
         return err_set(err, ERR_BUG, "the stream has a listener already");
     }
     status = natsInbox_Create(&stream->reply_inbox);
@@ -401,7 +375,8 @@ int stream_listen(struct stream *stream, reply_came came, void *arg, const char 
     stream->came = came;
     stream->came_arg = arg;
     (void)snprintf(subject, sizeof(subject), "%s.>", stream->reply_inbox);
-    TRY(stream_subscribe(stream, &stream->replies, subject, when_replied, err));
+    TRY(stream_subscribe(stream, &replies, subject, err));
+    atomic_store(&stream->replies, replies);
     /* The server must know of it before anybody is told to reply to it. */
     stream_flush(stream);
     *ret_inbox = stream->reply_inbox;

@@ -4,7 +4,8 @@
  *
  * A connection reconnects by itself for ever; while it is gone calls fail with STREAM_DOWN and
  * nothing waits without end. A stream at its size limit is STREAM_FULL. Safe from several threads
- * unless a function says otherwise; callbacks run on a thread of the connection and must not block.
+ * unless a function says otherwise; callbacks run on a thread of the connection (pump.c) and must
+ * neither block nor call what waits for the server.
  */
 #ifndef PRT_STREAM_STREAM_H
 #define PRT_STREAM_STREAM_H
@@ -73,14 +74,9 @@ typedef void (*publish_done)(void *arg, uint64_t seq, const struct err *failed);
 WARN_UNUSED int stream_publish_async(struct stream *stream, const struct publication *what,
                                      publish_done done, void *arg, struct err *err);
 
-/* Core NATS, at most once: verdicts. Lost if nobody listens. Goes out within a millisecond, or with
- * stream_push. */
+/* Core NATS, at most once: verdicts. Lost if nobody listens. */
 WARN_UNUSED int stream_reply(struct stream *stream, const char *inbox, struct bytes body,
                              struct err *err);
-
-/* Has what was said so far (replies, settling) sent at once if nothing was sent in the last
- * millisecond, and with company within a millisecond otherwise. Waits for nothing. */
-void stream_push(struct stream *stream);
 
 /* Returns when the server has read all that was said so far. */
 void stream_flush(struct stream *stream);

@@ -65,6 +65,7 @@ TEST(publish, stores_many_in_order_beyond_the_window)
 
 struct counts {
     atomic_int stored, failed;
+    int        begun;
 };
 
 static void count_answer(void *arg, uint64_t seq, const struct err *failed)
@@ -111,6 +112,38 @@ TEST(publish, refuses_more_than_the_window_and_ends_what_a_frozen_server_holds)
     CHECK(wait_for(all_answered, &counts));
     jetstream_thaw();
     CHECK_NUMBER(counts.stored, 0);
+}
+
+static bool none_in_flight(void *arg)
+{
+    struct counts *counts = arg;
+
+    return atomic_load(&counts->stored) + atomic_load(&counts->failed) == counts->begun;
+}
+
+TEST(publish, holds_so_much_and_no_more_for_a_server_that_does_not_read)
+{
+    enum { BODY_BYTES = 256 * 1024, MOST = 200 }; /* 50 MiB */
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(buf) struct buf        body = {0};
+    struct publication             one = {.subject = "prt.ingest.acme.t.chunk"};
+    struct counts                  counts = {0};
+    struct err                     err = {0};
+
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.data, 'x', BODY_BYTES);
+    body.size = BODY_BYTES;
+    one.body = buf_bytes(&body);
+    jetstream_freeze();
+    while (counts.begun < MOST &&
+           stream_publish_async(stream, &one, count_answer, &counts, &err) == 0) {
+        counts.begun++;
+    }
+    jetstream_thaw();
+    CHECK_NUMBER(err.code, ERR_OVERLOADED);
+    CHECK(strstr(err.story, "does not read") != NULL);
+    CHECK(wait_for(none_in_flight, &counts));
+    CHECK_NUMBER(counts.stored, counts.begun);
 }
 
 TEST(publish, says_that_a_stream_is_full_and_drops_nothing)
