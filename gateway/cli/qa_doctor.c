@@ -151,6 +151,7 @@ static void escape_look(struct cli *cli, struct sandbox_settings settings, struc
 
     settings.limits = escape_limits;
     settings.seen = NULL;
+    settings.warm = strcmp(settings.engine, "runc") == 0 ? cli->config.qa_warm : 0;
     if (sandbox_open(&sandbox, &settings, &err) < 0 ||
         escape_run(sandbox, cli->arena, false, &finding->escape, &err) < 0) {
         finding->escape_failed = arena_text(cli->arena, bytes_of(err.story));
@@ -319,8 +320,8 @@ static void escape_print(const struct cli *cli, const struct finding *finding)
         printf("  %sthe attempts could not be made:%s %s\n", RED(cli), PLAIN(cli),
                finding->escape_failed);
     } else if (finding->escape.count > 0) {
-        printf("  %zu attempts to escape, %zu not denied\n", finding->escape.count,
-               finding->escape.allowed);
+        printf("  %zu attempts to escape%s, %zu not denied\n", finding->escape.count,
+               finding->escape.warm ? " from a container made ahead" : "", finding->escape.allowed);
     }
 }
 

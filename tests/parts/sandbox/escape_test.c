@@ -29,6 +29,7 @@ EACH_ENGINE(denies_every_attempt_to_escape)
     rows_print(world->name, &rows);
     CHECK_NUMBER(rows.allowed, 0);
     CHECK(rows.count >= ATTEMPTS_LEAST);
+    CHECK(rows.warm == (world->settings.warm > 0));
 }
 
 static bool is_allowed(const struct escape_rows *rows, const char *attempt)

@@ -144,6 +144,9 @@ static int attempts_run(const struct suite *suite, struct escape_rows *ret_rows,
         ran = escape_read(suite->arena, arena_text(suite->arena, buf_bytes(&said.buf)), ret_rows,
                           err);
     }
+    if (ran == 0) {
+        ret_rows->warm = end.warm;
+    }
     buf_done(&said.buf);
     return ran;
 }

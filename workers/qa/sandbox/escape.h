@@ -19,6 +19,7 @@ struct escape_row {
 struct escape_rows {
     struct escape_row *row;
     size_t             count, allowed;
+    bool               warm; /* from a container made ahead */
 };
 
 /* Small, so that the attempts to use them up are short. A sandbox opened with them is meant. */
