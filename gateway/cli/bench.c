@@ -2,8 +2,6 @@
 /* prt bench - how much this farm takes in: events a second, verdict latency, CPU and memory. */
 #include "gateway/cli/bench.h"
 
-#include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -43,40 +41,45 @@ static void take_usage(void *arg, bool on)
     }
 }
 
+static int wait_for_trace(struct cli *cli, const struct bench_trace *trace, struct err *err)
+{
+    const char *path = arena_format(cli->arena, "/v1/traces/%s", trace->trace);
+    int64_t     had = -1;
+    int64_t     grew_us = clock_mono_us();
+
+    for (;;) {
+        struct value answer;
+        int64_t      have;
+
+        TRY(cli_call(cli, &(struct call){.method = "GET", .path = path}, NULL, &answer, NULL, err));
+        have = value_whole_or(value_get(&answer, "num_events"), 0);
+        if (have >= trace->events) {
+            return 0;
+        }
+        if (have > had) {
+            had = have;
+            grew_us = clock_mono_us();
+        }
+        if (clock_mono_us() - grew_us > COMMIT_WAIT_US) {
+            return err_set(
+                err, ERR_BUG, "%s holds %lld events for %d s now, and %lld were answered 2xx",
+                trace->trace, (long long)have, COMMIT_WAIT_US / 1000000, (long long)trace->events);
+        }
+        clock_sleep_ms(LOOK_AGAIN_MS);
+    }
+}
+
 /* Until every trace holds what was answered 2xx; *ret_events of all. */
 static int wait_committed(struct cli *cli, const struct bench_plan *plan,
-                          const struct bench_trace *traces, int64_t *ret_events, struct err *err)
+                          const struct bench_traces *traces, int64_t *ret_events, struct err *err)
 {
-    int64_t deadline = clock_mono_us() + COMMIT_WAIT_US;
-
     *ret_events = 0;
-    for (int i = 0; i < plan->traces; i++) {
-        int64_t want = traces[i].sent * plan->events;
-        int64_t have = -1;
-
+    for (int64_t i = 0; i < traces->count; i++) {
         /* A verdict comes after the commit: of very many traces some are looked at. */
-        if (!plan->async && i % (1 + plan->traces / LOOKS_MOST) != 0) {
-            *ret_events += want;
-            continue;
+        if (plan->async || i % (1 + traces->count / LOOKS_MOST) == 0) {
+            TRY(wait_for_trace(cli, &traces->list[i], err));
         }
-
-        while (have < want) {
-            struct value answer;
-
-            TRY(cli_call(cli,
-                         &(struct call){.method = "GET",
-                                        .path = arena_format(cli->arena, "/v1/traces/%s", traces[i].trace)},
-                         NULL, &answer, NULL, err));
-            have = value_whole_or(value_get(&answer, "num_events"), 0);
-            if (have < want) {
-                if (clock_mono_us() > deadline) {
-                    return err_set(err, ERR_BUG, "%s holds %lld events, and %lld were answered 2xx",
-                                   traces[i].trace, (long long)have, (long long)want);
-                }
-                clock_sleep_ms(LOOK_AGAIN_MS);
-            }
-        }
-        *ret_events += have;
+        *ret_events += traces->list[i].events;
     }
     return 0;
 }
@@ -84,7 +87,7 @@ static int wait_committed(struct cli *cli, const struct bench_plan *plan,
 static void put_usage(struct cli *cli, const struct usage_pair *usage, int64_t events,
                       struct value *ret)
 {
-    double total = 0;
+    double       total = 0;
     struct value list = value_list();
 
     for (size_t i = 0; i < usage->count; i++) {
@@ -96,7 +99,8 @@ static void put_usage(struct cli *cli, const struct usage_pair *usage, int64_t e
         value_put(cli->arena, &one, "cpu_s", value_real(cpu));
         value_put(cli->arena, &one, "cpu_s_per_million_events",
                   value_real(events > 0 ? cpu * 1e6 / (double)events : 0));
-        value_put(cli->arena, &one, "rss_mib", value_real((double)usage->after[i].rss_bytes / 1048576.0));
+        value_put(cli->arena, &one, "rss_mib",
+                  value_real((double)usage->after[i].rss_bytes / 1048576.0));
         value_append(cli->arena, &list, one);
     }
     value_put(cli->arena, ret, "processes", list);
@@ -104,29 +108,39 @@ static void put_usage(struct cli *cli, const struct usage_pair *usage, int64_t e
               value_real(events > 0 ? total * 1e6 / (double)events : 0));
 }
 
+static const struct {
+    const char *name;
+    double      of;
+} quantiles[] = {{"p50_ms", 0.5}, {"p90_ms", 0.9}, {"p99_ms", 0.99}, {"max_ms", 1}};
+
 static struct value result_value(struct cli *cli, const struct bench_plan *plan,
                                  const struct bench_result *result, const struct usage_pair *usage,
-                                 int64_t committed, double committed_s, double raw_rate)
+                                 int64_t committed, double committed_s, const struct bench_raw *raw)
 {
-    struct value value = value_map();
-    int64_t      events = result->chunks * plan->events;
-    double       rate = (double)result->chunks / result->seconds;
+    struct value            value = value_map();
+    const struct histogram *latency = &result->latency_us;
+    int64_t                 events = result->chunks * plan->events;
+    double                  rate = (double)result->chunks / result->seconds;
 
     value_put(cli->arena, &value, "connections", value_whole(plan->connections));
     value_put(cli->arena, &value, "traces", value_whole(plan->traces));
     value_put(cli->arena, &value, "events_per_chunk", value_whole(plan->events));
     value_put(cli->arena, &value, "event_bytes", value_whole(plan->event_bytes));
-    value_put(cli->arena, &value, "rate", value_real(plan->rate));
+    value_put(cli->arena, &value, "rate", value_whole(plan->rate));
     value_put(cli->arena, &value, "respond_async", value_flag(plan->async));
     value_put(cli->arena, &value, "seconds", value_real(result->seconds));
     value_put(cli->arena, &value, "chunks", value_whole(result->chunks));
     value_put(cli->arena, &value, "chunks_per_s", value_real(rate));
-    value_put(cli->arena, &value, "events_per_s", value_real(rate * plan->events));
-    value_put(cli->arena, &value, "mb_per_s", value_real((double)result->body_bytes / result->seconds / 1e6));
-    value_put(cli->arena, &value, "p50_ms", value_real((double)histogram_at(&result->latency_us, 0.5) / 1e3));
-    value_put(cli->arena, &value, "p99_ms", value_real((double)histogram_at(&result->latency_us, 0.99) / 1e3));
+    value_put(cli->arena, &value, "events_per_s", value_real(rate * (double)plan->events));
+    value_put(cli->arena, &value, "mb_per_s",
+              value_real((double)result->body_bytes / result->seconds / 1e6));
+    for (size_t i = 0; i < COUNT_OF(quantiles); i++) {
+        value_put(cli->arena, &value, quantiles[i].name,
+                  value_real((double)histogram_at(latency, quantiles[i].of) / 1e3));
+    }
     value_put(cli->arena, &value, "refused", value_whole(result->refused));
     value_put(cli->arena, &value, "broken", value_whole(result->broken));
+    value_put(cli->arena, &value, "unanswered", value_whole(result->unanswered));
     value_put(cli->arena, &value, "committed_events", value_whole(committed));
     value_put(cli->arena, &value, "committed_after_s", value_real(committed_s));
     value_put(cli->arena, &value, "counted_s", value_real((double)usage->at_us / 1e6));
@@ -134,19 +148,29 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
     value_put(cli->arena, &value, "own_cpu_us_per_chunk",
               value_real(result->chunks > 0 ? usage->own_cpu_s * 1e6 / (double)result->chunks : 0));
     put_usage(cli, usage, events, &value);
-    if (raw_rate > 0) {
-        value_put(cli->arena, &value, "raw_publisher_chunks_per_s", value_real(raw_rate));
-        value_put(cli->arena, &value, "ratio_to_raw_publisher", value_real(rate / raw_rate));
+    if (plan->raw) {
+        value_put(cli->arena, &value, "raw_publisher_chunks_per_s", value_real(raw->rate));
+        value_put(cli->arena, &value, "raw_publisher_cpu_us_per_chunk", value_real(raw->cpu_us));
+        value_put(cli->arena, &value, "ratio_to_raw_publisher", value_real(rate / raw->rate));
     }
     return value;
 }
 
 static void print_result(const struct cli *cli, const struct value *value)
 {
-    static const char *const lines[] = {"chunks_per_s", "events_per_s", "mb_per_s", "p50_ms", "p99_ms",
-                                        "cpu_us_per_event", "own_cpu_us_per_chunk",
-                                        "raw_publisher_chunks_per_s", "ratio_to_raw_publisher"};
-    const struct value *processes = value_get(value, "processes");
+    static const char *const lines[] = {"chunks_per_s",
+                                        "events_per_s",
+                                        "mb_per_s",
+                                        "p50_ms",
+                                        "p90_ms",
+                                        "p99_ms",
+                                        "max_ms",
+                                        "cpu_us_per_event",
+                                        "own_cpu_us_per_chunk",
+                                        "raw_publisher_chunks_per_s",
+                                        "raw_publisher_cpu_us_per_chunk",
+                                        "ratio_to_raw_publisher"};
+    const struct value      *processes = value_get(value, "processes");
 
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         if (value_get(value, lines[i]) != NULL) {
@@ -156,8 +180,8 @@ static void print_result(const struct cli *cli, const struct value *value)
     printf("%-28s %12lld, all there after %.2f s\n", "committed events",
            (long long)value_whole_or(value_get(value, "committed_events"), 0),
            value_real_or(value_get(value, "committed_after_s"), 0));
-    printf("\n%s%-22s %10s %22s %10s%s\n", BOLD(cli), "process", "CPU s", "CPU s per M events", "RSS MiB",
-           PLAIN(cli));
+    printf("\n%s%-22s %10s %22s %10s%s\n", BOLD(cli), "process", "CPU s", "CPU s per M events",
+           "RSS MiB", PLAIN(cli));
     for (uint32_t i = 0; processes != NULL && i < processes->count; i++) {
         const struct value *one = &processes->as.items[i];
         struct bytes        name = value_text_or(value_get(one, "process"), "");
@@ -171,7 +195,8 @@ static void print_result(const struct cli *cli, const struct value *value)
 
 static void print_comparison(const struct cli *cli, const struct value *list, const char *unlike)
 {
-    printf("\n%s%-40s %12s %12s %8s%s\n", BOLD(cli), "compared", "before", "now", "ratio", PLAIN(cli));
+    printf("\n%s%-40s %12s %12s %8s%s\n", BOLD(cli), "compared", "before", "now", "ratio",
+           PLAIN(cli));
     for (uint32_t i = 0; i < list->count; i++) {
         const struct value *one = &list->as.items[i];
         struct bytes        what = value_text_or(value_get(one, "what"), "");
@@ -216,19 +241,44 @@ static int tell(struct cli *cli, const struct bench_plan *plan, struct value *va
     return EXIT_DONE;
 }
 
-static int measure(struct cli *cli, const struct bench_plan *plan, bool raw,
+/* What the publisher and the nats-server use for a chunk, in us. */
+static double raw_cpu_us(const struct usage_pair *usage, const struct bench_raw *raw)
+{
+    double cpu_s = usage->own_cpu_s;
+
+    for (size_t i = 0; i < usage->count; i++) {
+        if (strcmp(usage->after[i].name, "nats-server") == 0) {
+            cpu_s += usage->after[i].cpu_s - usage->before[i].cpu_s;
+        }
+    }
+    return raw->chunks > 0 ? cpu_s * 1e6 / (double)raw->chunks : 0;
+}
+
+/* Last: what it wrote is still being removed for a while, and everybody who publishes waits. */
+static int measure_raw(struct cli *cli, const struct bench_plan *plan, struct bench_raw *ret_raw,
+                       struct err *err)
+{
+    struct usage_pair usage = {.cli = cli};
+
+    take_usage(&usage, true);
+    TRY(bench_raw(cli, plan, ret_raw, err));
+    take_usage(&usage, false);
+    ret_raw->cpu_us = raw_cpu_us(&usage, ret_raw);
+    return 0;
+}
+
+static int measure(struct cli *cli, const struct bench_plan *plan, struct bench_traces *traces,
                    const struct value *earlier, struct err *err)
 {
-    struct bench_trace *traces = NULL;
-    struct usage_pair   usage = {.cli = cli};
+    struct usage_pair    usage = {.cli = cli};
     struct bench_result *result = arena_zero(cli->arena, 1, sizeof(*result));
-    struct value        value;
-    double              raw_rate = 0;
-    double              committed_s;
-    int64_t             committed;
-    int64_t             ended_us;
+    struct bench_raw     raw = {0};
+    struct value         value;
+    double               committed_s;
+    int64_t              committed;
+    int64_t              ended_us;
 
-    TRY(bench_load(cli, plan, &traces, take_usage, &usage, result, err));
+    TRY(bench_load(cli, plan, traces, take_usage, &usage, result, err));
     ended_us = clock_mono_us();
     if (result->chunks == 0) {
         return err_set(err, ERR_HTTP_REFUSED, "no chunk was taken; the first answer was %d %s",
@@ -236,59 +286,24 @@ static int measure(struct cli *cli, const struct bench_plan *plan, bool raw,
     }
     TRY(wait_committed(cli, plan, traces, &committed, err));
     committed_s = (double)(clock_mono_us() - ended_us) / 1e6;
-    /* Last: what it wrote is still being removed for a while, and everybody who publishes waits. */
-    if (raw) {
-        TRY(bench_raw(cli, plan, &raw_rate, err));
+    TRY(bench_traces_keep(plan, traces, err));
+    if (plan->raw) {
+        TRY(measure_raw(cli, plan, &raw, err));
     }
-    value = result_value(cli, plan, result, &usage, committed, committed_s, raw_rate);
+    value = result_value(cli, plan, result, &usage, committed, committed_s, &raw);
     return tell(cli, plan, &value, earlier, result);
 }
 
 int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
-    static const struct option options[] = {{"connections", required_argument, NULL, 'c'},
-                                            {"traces", required_argument, NULL, 't'},
-                                            {"events", required_argument, NULL, 'e'},
-                                            {"event-bytes", required_argument, NULL, 'b'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"async", no_argument, NULL, 'a'},
-                                            {"raw", no_argument, NULL, 'w'},
-                                            {"warm-events", required_argument, NULL, 'm'},
-                                            {"compare", required_argument, NULL, 'f'},
-                                            {NULL, 0, NULL, 0}};
-    struct bench_plan plan = {.connections = 256, .events = 10, .event_bytes = 480, .seconds = 10,
-                              .warm_seconds = 2};
-    struct value      earlier;
-    const char       *compare = NULL;
-    bool              raw = false;
-    int               option;
+    struct bench_plan   plan;
+    struct bench_traces traces;
+    struct value        earlier;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'c': plan.connections = atoi(optarg); break;
-        case 't': plan.traces = atoi(optarg); break;
-        case 'm': plan.warm_events = atol(optarg); break;
-        case 'e': plan.events = atoi(optarg); break;
-        case 'b': plan.event_bytes = atoi(optarg); break;
-        case 's': plan.seconds = atol(optarg); break;
-        case 'r': plan.rate = atof(optarg); break;
-        case 'a': plan.async = true; break;
-        case 'w': raw = true; break;
-        case 'f': compare = optarg; break;
-        default: return err_set(err, ERR_USAGE, "prt bench --help tells its options");
-        }
+    TRY(bench_plan_read(&plan, argc, argv, err));
+    if (plan.compare != NULL) {
+        TRY(bench_earlier(cli, plan.compare, &earlier, err)); /* before the load, not after it */
     }
-    if (plan.traces == 0) {
-        plan.traces = plan.connections;
-    }
-    if (optind < argc || plan.traces < plan.connections || plan.traces > 1000000 || plan.connections < 1 || plan.connections > 20000 || plan.events < 1 ||
-        plan.events > 1000 || plan.event_bytes < 300 || plan.event_bytes > 100000 || plan.seconds < 1) {
-        return err_set(err, ERR_USAGE,
-                       "bench wants 1..20000 connections, as many traces or more, 1..1000 events of 300..100000 bytes, 1 s or more");
-    }
-    if (compare != NULL) {
-        TRY(bench_earlier(cli, compare, &earlier, err)); /* before the load, not after it */
-    }
-    return measure(cli, &plan, raw, compare == NULL ? NULL : &earlier, err);
+    TRY(bench_traces_read(cli, &plan, &traces, err));
+    return measure(cli, &plan, &traces, plan.compare == NULL ? NULL : &earlier, err);
 }

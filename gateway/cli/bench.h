@@ -14,24 +14,31 @@
 #include "gateway/cli/histogram.h"
 
 struct bench_plan {
-    int     connections;
-    int     traces;       /* at least one for each connection, which takes its own in turn */
-    int64_t warm_events;  /* in each trace before counting starts */
-    int     events;       /* in a chunk */
-    int     event_bytes;  /* about, as JSON */
-    int64_t seconds;
-    int64_t warm_seconds; /* before counting starts */
-    double  rate;         /* chunks a second in all; 0: closed loop */
-    bool    async;        /* Prefer: respond-async */
+    int64_t     connections;
+    int64_t     traces;       /* at least one for each connection, which takes its own in turn */
+    int64_t     warm_events;  /* in each trace before counting starts */
+    int64_t     events;       /* in a chunk */
+    int64_t     event_bytes;  /* about, as JSON */
+    int64_t     seconds;
+    int64_t     warm_seconds; /* before counting starts */
+    int64_t     rate;         /* chunks a second in all; 0: closed loop */
+    bool        async;        /* Prefer: respond-async */
+    bool        raw;          /* then the same bytes straight into JetStream */
+    const char *keep;         /* file of the traces, or NULL */
+    const char *compare;      /* file of an earlier run's --json, or NULL */
 };
 
+WARN_UNUSED int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv,
+                                struct err *err);
+
 struct bench_result {
-    int64_t          chunks;    /* answered 2xx while counting */
-    int64_t          refused;   /* answered anything else */
-    int64_t          broken;    /* connections lost */
+    int64_t          chunks;     /* answered 2xx while counting */
+    int64_t          refused;    /* answered anything else */
+    int64_t          broken;     /* connections lost */
+    int64_t          unanswered; /* due while counting, and never answered */
     int64_t          body_bytes;
     double           seconds;
-    struct histogram latency_us;
+    struct histogram latency_us; /* of what was due while counting */
     int              first_bad_status;
     char             first_bad[200];
 };
@@ -40,12 +47,25 @@ struct bench_result {
 struct bench_trace {
     const char *trace;
     const char *token;
-    int64_t     sent; /* chunks answered 2xx, also while warming up */
+    int64_t     chunks, events; /* answered 2xx, also while warming up */
 };
 
-/* Opens plan->traces, then loads them; *ret_traces are what was opened. */
+/* There is room for all that the plan wants; `count` of them are open. */
+struct bench_traces {
+    struct bench_trace *list;
+    int64_t             count;
+};
+
+/* What an earlier run left in plan->keep; the file may be missing. Raises plan->traces to their number. */
+WARN_UNUSED int bench_traces_read(struct cli *cli, struct bench_plan *plan,
+                                  struct bench_traces *ret_traces, struct err *err);
+WARN_UNUSED int bench_traces_keep(const struct bench_plan *plan, const struct bench_traces *traces,
+                                  struct err *err);
+
+/* Opens what is not open yet of plan->traces, then loads them. `counting` is called as counting begins
+ * and once what was sent meanwhile is answered. */
 WARN_UNUSED int bench_load(struct cli *cli, const struct bench_plan *plan,
-                           struct bench_trace **ret_traces, void (*counting)(void *arg, bool on),
+                           struct bench_traces *traces, void (*counting)(void *arg, bool on),
                            void *arg, struct bench_result *ret_result, struct err *err);
 
 /* A chunk built once; what differs from one to the next has its place and a fixed width. */
@@ -53,12 +73,12 @@ struct bench_body {
     struct buf bytes;
     size_t     chunk_id, chunk_seq;
     size_t    *event_id, *event_seq, *event_ts; /* one for each event */
-    int        events;
+    int64_t    events;
 };
 void bench_body_make(struct arena *arena, const struct bench_plan *plan, struct bench_body *ret_body);
 
-/* Makes it chunk number `chunk` of the trace ("trace-" and 32 hex digits). */
-void bench_body_set(struct bench_body *body, const char *trace, int64_t chunk);
+/* Makes it chunk number `chunk` of the trace ("trace-" and 32 hex digits); its events from `seq` on. */
+void bench_body_set(struct bench_body *body, const char *trace, int64_t chunk, int64_t seq);
 
 /* CPU and memory of the farm's processes, children (Postgres backends) summed into their parent. */
 struct bench_usage {
@@ -81,8 +101,13 @@ struct value bench_compare(struct cli *cli, const struct value *before, const st
 /* The setting in which the two runs differ, or NULL. */
 const char *bench_unlike(const struct value *before, const struct value *now);
 
-/* The same bytes straight into JetStream by an asynchronous publisher: chunks a second. */
-WARN_UNUSED int bench_raw(struct cli *cli, const struct bench_plan *plan, double *ret_rate,
+/* The same bytes straight into JetStream by an asynchronous publisher. */
+struct bench_raw {
+    int64_t chunks;
+    double  rate;   /* a second */
+    double  cpu_us; /* of publisher and nats-server, a chunk */
+};
+WARN_UNUSED int bench_raw(struct cli *cli, const struct bench_plan *plan, struct bench_raw *ret_raw,
                           struct err *err);
 
 #endif

@@ -11,6 +11,7 @@ enum { FILE_MOST = 1 << 20 };
 
 static const double core_full = 0.85; /* of a core: a thread that runs so much has no time left */
 static const double all_full = 0.90;  /* of all cores */
+static const double kept_up = 0.98;   /* of the rate that was given */
 
 static double number(const struct value *value, const char *name)
 {
@@ -86,7 +87,12 @@ void bench_advice(const struct value *result, const struct bench_plan *plan, str
                "An event costs the farm %.1f us of CPU: a core takes about %.0f events/s of this"
                " kind. Of %.0f cores the farm used %.2f and this load generator %.2f. ",
                cost_us, 1e6 / cost_us, cores, farm, own);
-    if (plan->rate > 0) {
+    if (plan->rate > 0 && number(result, "chunks_per_s") < kept_up * (double)plan->rate) {
+        buf_format(out,
+                   "It took %.0f of the %lld chunks/s that were due: more than it can. Leave --rate"
+                   " out to see how much it takes, and what would take more.",
+                   number(result, "chunks_per_s"), (long long)plan->rate);
+    } else if (plan->rate > 0) {
         buf_format(out,
                    "The rate was given, so this is what it costs, not what the farm can do: leave"
                    " --rate out for that.");
@@ -101,9 +107,9 @@ void bench_advice(const struct value *result, const struct bench_plan *plan, str
     } else {
         buf_format(out,
                    "No process is full: requests wait for each other, the disk or the network. More"
-                   " connections (--connections %d) or another validate worker use the idle %.2f"
+                   " connections (--connections %lld) or another validate worker use the idle %.2f"
                    " cores.",
-                   plan->connections * 4, cores - farm - own);
+                   (long long)plan->connections * 4, cores - farm - own);
     }
 }
 

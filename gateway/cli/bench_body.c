@@ -27,7 +27,7 @@ void bench_body_make(struct arena *arena, const struct bench_plan *plan, struct 
     buf_put_text(bytes, "\",\"chunk_seq\":");
     body.chunk_seq = put_place(bytes);
     buf_put_text(bytes, ",\"events\":[");
-    for (int i = 0; i < plan->events; i++) {
+    for (int64_t i = 0; i < plan->events; i++) {
         size_t began = bytes->size;
 
         buf_put_text(bytes, i == 0 ? "{\"id\":\"" : ",{\"id\":\"");
@@ -43,7 +43,7 @@ void bench_body_make(struct arena *arena, const struct bench_plan *plan, struct 
                    "\"buffer_hash_after\":"
                    "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\","
                    "\"diff_unified\":\"--- a/src/module.py\\n+++ b/src/module.py\\n@@ -1,4 +1,4 @@\\n",
-                   i % 37);
+                   (int)(i % 37));
         while (bytes->size - began + 3 < (size_t)plan->event_bytes) {
             buf_format(bytes, "+    total += weight[%zu] * value\\n", bytes->size);
         }
@@ -65,13 +65,11 @@ static void set_number(struct bench_body *body, size_t at, int64_t number, uint8
     }
 }
 
-void bench_body_set(struct bench_body *body, const char *trace, int64_t chunk)
+void bench_body_set(struct bench_body *body, const char *trace, int64_t chunk, int64_t seq)
 {
     set_number(body, body->chunk_id, chunk, '0');
     set_number(body, body->chunk_seq, chunk, ' ');
-    for (int i = 0; i < body->events; i++) {
-        int64_t seq = chunk * body->events + i;
-
+    for (int64_t i = 0; i < body->events; i++, seq++) {
         memcpy(body->bytes.data + body->event_id[i], trace + TRACE_PREFIX, TRACE_HEX);
         set_number(body, body->event_id[i] + TRACE_HEX + 1, seq, '0');
         set_number(body, body->event_seq[i], seq, ' ');

@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "gateway/cli/bench.h"
+#include "gateway/cli/bench_link.h"
 #include "gateway/cli/call.h"
 
-enum { ANSWER_ROOM = 64 * 1024, EVENTS_AT_ONCE = 256, TURN_US = 1000, DRAIN_US = 10 * 1000000 };
+enum { EVENTS_AT_ONCE = 256, TURN_US = 1000, DRAIN_US = 10 * 1000000 };
 enum { OPENED_US = 300 * 1000000, OPENED_LOOK_MS = 100 };
 enum { SILENCE_US = 10 * 1000000, AGAIN_MS = 1 }; /* of lost connections */
-
-/*
- * idle -> sending -> reading -> idle; a lost connection goes back to idle and sends its chunk again.
- */
-struct link {
-    int                 fd;
-    int                 trace; /* of load->traces: the one under way; the next is links further on */
-    struct buf          request;
-    size_t              sent;
-    bool                under_way;
-    int64_t             due_us;
-    char                answer[ANSWER_ROOM];
-    size_t              got;
-};
 
 struct load {
     const struct bench_plan *plan;
@@ -37,64 +20,50 @@ struct load {
     int                      epoll;
     struct link             *links;
     struct bench_trace      *traces;
-    struct arena            *arena; /* of their names */
-    int                      opening; /* the next trace to be opened */
-    int                      opened;
+    struct arena            *arena;   /* of their names */
+    int64_t                  opening; /* the next trace to be opened */
+    int64_t                  opened;
     const char              *key; /* to open them with */
     struct bench_body        body;
     struct bench_result     *result;
     bool                     counting;
-    bool                     filling; /* traces: closed loop, whatever comes then */
-    bool                     stopping; /* nothing new is sent */
-    int64_t                  next_due_us; /* open loop */
-    int64_t                  heard_us;    /* the last answer */
+    bool                     filling;           /* traces: closed loop, whatever comes then */
+    bool                     stopping;          /* nothing new is sent */
+    int64_t                  first_due_us, due; /* open loop: when the first was, how many were */
+    int64_t                  heard_us;          /* the last answer */
 };
 
-static int link_up(struct load *load, struct link *link, struct err *err)
+static int64_t next_due_us(const struct load *load)
 {
-    struct epoll_event watch = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = link};
-    int                on = 1;
-
-    link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (link->fd < 0 ||
-        (connect(link->fd, (struct sockaddr *)&load->to, sizeof(load->to)) < 0 && errno != EINPROGRESS) ||
-        setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-        epoll_ctl(load->epoll, EPOLL_CTL_ADD, link->fd, &watch) < 0) {
-        return err_errno(err, "connecting to the gateway");
-    }
-    link->sent = 0;
-    link->got = 0;
-    return 0;
+    return load->first_due_us + (int64_t)((double)load->due * 1e6 / (double)load->plan->rate);
 }
 
-static void begin(struct link *link, int64_t due_us)
+static void due_from_now(struct load *load)
 {
-    link->sent = 0;
-    link->got = 0;
-    link->under_way = true;
-    link->due_us = due_us;
+    load->first_due_us = clock_mono_us();
+    load->due = 0;
 }
 
 static void prepare(struct load *load, struct link *link, int64_t due_us)
 {
     const struct bench_trace *trace = &load->traces[link->trace];
 
-    bench_body_set(&load->body, trace->trace, trace->sent);
+    bench_body_set(&load->body, trace->trace, trace->chunks, trace->events);
     link->request.size = 0;
     buf_format(&link->request,
                "POST /v1/traces/%s/events:ingest HTTP/1.1\r\nHost: bench\r\n"
-               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
-               trace->trace, trace->token,
-               load->plan->async ? "Prefer: respond-async\r\n" : "", load->body.bytes.size);
+               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: "
+               "%zu\r\n\r\n",
+               trace->trace, trace->token, load->plan->async ? "Prefer: respond-async\r\n" : "",
+               load->body.bytes.size);
     buf_put(&link->request, buf_bytes(&load->body.bytes));
-    begin(link, due_us);
+    link_begin(link, due_us, load->counting);
 }
 
 static int again(struct load *load, struct link *link, struct err *err)
 {
     load->result->broken++;
-    fd_close(link->fd);
-    link->fd = -1;
+    link_down(link);
     if (clock_mono_us() - load->heard_us > SILENCE_US) {
         return err_set(err, ERR_HTTP_DOWN,
                        "connections to the gateway at port %d are lost, and none was answered for"
@@ -102,40 +71,7 @@ static int again(struct load *load, struct link *link, struct err *err)
                        ntohs(load->to.sin_port), SILENCE_US / 1000000);
     }
     clock_sleep_ms(AGAIN_MS); /* who does not listen is not asked all the time */
-    return link_up(load, link, err);
-}
-
-/* 1 sent or would block, 0 lost. */
-static int push(struct link *link)
-{
-    while (link->under_way && link->sent < link->request.size) {
-        ssize_t put = send(link->fd, link->request.data + link->sent, link->request.size - link->sent, MSG_NOSIGNAL);
-
-        if (put < 0) {
-            return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
-        }
-        link->sent += (size_t)put;
-    }
-    return 1;
-}
-
-/* The status once a whole answer lies in the buffer, else 0. */
-static int whole_answer(struct link *link)
-{
-    const char *end;
-    const char *length;
-
-    link->answer[link->got] = '\0';
-    end = strstr(link->answer, "\r\n\r\n");
-    if (end == NULL) {
-        return 0;
-    }
-    length = strcasestr(link->answer, "content-length:");
-    if (length == NULL || length > end ||
-        link->got < (size_t)(end + 4 - link->answer) + strtoul(length + 15, NULL, 10)) {
-        return 0;
-    }
-    return atoi(link->answer + 9);
+    return link_up(link, load->epoll, &load->to, err);
 }
 
 static void refused(struct load *load, const struct link *link, int status)
@@ -165,7 +101,7 @@ static void prepare_opening(struct load *load, struct link *link)
                "POST /v1/traces HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"
                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                load->key, sizeof(body) - 1, body);
-    begin(link, 0);
+    link_begin(link, 0, false);
 }
 
 /* "" if the answer has no such member; it is our own gateway's, and its values need no escapes. */
@@ -190,14 +126,14 @@ static void trace_opened(struct load *load, struct link *link, int status)
         refused(load, link, status);
     } else if (load->opening < load->plan->traces) {
         prepare_opening(load, link);
-        (void)push(link);
+        (void)link_push(link);
     }
 }
 
 /* A connection has every n-th trace to itself, so that its chunks come in order. */
-static int next_trace(const struct load *load, int trace)
+static int64_t next_trace(const struct load *load, int64_t trace)
 {
-    int next = trace + load->plan->connections;
+    int64_t next = trace + load->plan->connections;
 
     return next < load->plan->traces ? next : trace % load->plan->connections;
 }
@@ -206,67 +142,65 @@ static void answered(struct load *load, struct link *link, int status)
 {
     struct bench_result *result = load->result;
 
-    link->under_way = false;
     load->heard_us = clock_mono_us();
     if (load->opened < load->plan->traces) {
         trace_opened(load, link, status);
         return;
     }
     if (status >= 200 && status < 300) {
-        load->traces[link->trace].sent++;
+        load->traces[link->trace].chunks++;
+        load->traces[link->trace].events += load->plan->events;
         link->trace = next_trace(load, link->trace);
         if (load->counting) {
             result->chunks++;
             result->body_bytes += (int64_t)load->body.bytes.size;
-            histogram_add(&result->latency_us, clock_mono_us() - link->due_us);
+        }
+        if (link->measured) {
+            histogram_add(&result->latency_us, load->heard_us - link->due_us);
         }
         return;
     }
     refused(load, link, status);
 }
 
-/* 1 nothing more to read, 0 lost. */
-static int pull(struct load *load, struct link *link)
-{
-    for (;;) {
-        ssize_t got = recv(link->fd, link->answer + link->got, ANSWER_ROOM - 1 - link->got, 0);
-        int     status;
-
-        if (got < 0) {
-            return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
-        }
-        if (got == 0) {
-            return 0;
-        }
-        link->got += (size_t)got;
-        status = whole_answer(link);
-        if (status != 0) {
-            answered(load, link, status);
-            link->got = 0;
-        }
-    }
-}
-
 static void start_what_is_due(struct load *load)
 {
     int64_t now = clock_mono_us();
 
-    for (int i = 0; i < load->plan->connections; i++) {
+    for (int64_t i = 0; i < load->plan->connections; i++) {
         struct link *link = &load->links[i];
 
         if (link->under_way) {
             continue;
         }
         if (load->plan->rate > 0 && !load->filling) {
-            if (load->next_due_us > now) {
+            if (next_due_us(load) > now) {
                 return;
             }
-            prepare(load, link, load->next_due_us);
-            load->next_due_us += (int64_t)(1e6 / load->plan->rate);
+            prepare(load, link, next_due_us(load));
+            load->due++;
         } else {
             prepare(load, link, now);
         }
-        (void)push(link);
+        (void)link_push(link);
+    }
+}
+
+/* What was due while counting and has no answer waited until now at least: left out, a farm that
+ * stood still at the end would look as quick as before. */
+static void measure_unanswered(struct load *load, int64_t until_us)
+{
+    int64_t now = clock_mono_us();
+
+    for (int64_t i = 0; i < load->plan->connections; i++) {
+        if (load->links[i].under_way && load->links[i].measured) {
+            histogram_add(&load->result->latency_us, now - load->links[i].due_us);
+            load->result->unanswered++;
+        }
+    }
+    for (; load->plan->rate > 0 && next_due_us(load) < until_us; load->due++) {
+        histogram_add(&load->result->latency_us, now - next_due_us(load));
+        load->result->unanswered++;
     }
 }
 
@@ -278,12 +212,13 @@ static int wait_for_events(const struct load *load, struct epoll_event *events)
     struct timespec wait = {0};
     int             count;
 
-    if (load->plan->rate > 0 && load->next_due_us - clock_mono_us() < wait_us) {
-        wait_us = load->next_due_us - clock_mono_us();
+    if (load->plan->rate > 0 && next_due_us(load) - clock_mono_us() < wait_us) {
+        wait_us = next_due_us(load) - clock_mono_us();
     }
     wait.tv_nsec = wait_us > 0 ? wait_us * 1000 : 0;
     count = epoll_pwait2(load->epoll, events, EVENTS_AT_ONCE, &wait, NULL);
-    return count < 0 && errno == ENOSYS ? epoll_wait(load->epoll, events, EVENTS_AT_ONCE, 1) : count;
+    return count < 0 && errno == ENOSYS ? epoll_wait(load->epoll, events, EVENTS_AT_ONCE, 1)
+                                        : count;
 }
 
 static int turn(struct load *load, struct err *err)
@@ -294,12 +229,16 @@ static int turn(struct load *load, struct err *err)
 
     for (int i = 0; i < count; i++) {
         struct link *link = events[i].data.ptr;
+        int          status;
 
-        if (!pull(load, link) || !push(link)) {
+        while ((status = link_pull(link)) > 0) {
+            answered(load, link, status);
+        }
+        if (status == LINK_LOST || link_push(link) == LINK_LOST) {
             TRY(again(load, link, err));
         } else if (!link->under_way && closed_loop && !load->stopping) {
             prepare(load, link, clock_mono_us());
-            (void)push(link);
+            (void)link_push(link);
         }
     }
     if (!closed_loop && !load->stopping) {
@@ -315,7 +254,8 @@ static int find_gateway(struct cli *cli, struct sockaddr_in *ret, struct err *er
     int         port = 80;
 
     if (sscanf(url, "http://%63[^:/]:%d", host, &port) < 1 ||
-        inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &ret->sin_addr) != 1) {
+        inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &ret->sin_addr) !=
+            1) {
         return err_set(err, ERR_USAGE, "bench wants a gateway at http://ADDRESS:PORT, not %s", url);
     }
     ret->sin_family = AF_INET;
@@ -335,7 +275,7 @@ static int run_for(struct load *load, int64_t seconds, struct err *err)
 
 static bool busy(const struct load *load)
 {
-    for (int i = 0; i < load->plan->connections; i++) {
+    for (int64_t i = 0; i < load->plan->connections; i++) {
         if (load->links[i].under_way) {
             return true;
         }
@@ -361,43 +301,45 @@ static int open_traces(struct load *load, struct err *err)
     const struct bench_result *result = load->result;
 
     load->stopping = true; /* nothing but openings */
-    for (int i = 0; i < load->plan->connections; i++) {
+    for (int64_t i = 0; i < load->plan->connections && load->opening < load->plan->traces; i++) {
         prepare_opening(load, &load->links[i]);
-        (void)push(&load->links[i]);
+        (void)link_push(&load->links[i]);
     }
     while (load->opened < load->plan->traces && result->refused == 0) {
         TRY(turn(load, err));
     }
     if (result->refused > 0) {
-        return err_set(err, ERR_HTTP_REFUSED, "opening %d traces: %d %s", load->plan->traces,
-                       result->first_bad_status, result->first_bad);
+        return err_set(err, ERR_HTTP_REFUSED, "opening %lld traces: %d %s",
+                       (long long)load->plan->traces, result->first_bad_status, result->first_bad);
     }
     load->stopping = false;
     return 0;
 }
 
-/* An opening is answered before it is worked off. With very many behind it the first chunks would wait
- * for all of them, and be measured for that. */
-static int wait_opened(struct cli *cli, const struct load *load, struct err *err)
+/* An opening is answered before it is worked off. With very many behind it the first chunks would
+ * wait for all of them, and be measured for that. */
+static int wait_opened(struct cli *cli, struct load *load, struct err *err)
 {
     const char *path =
         arena_format(cli->arena, "/v1/traces/%s", load->traces[load->plan->traces - 1].trace);
-    int64_t     end = clock_mono_us() + OPENED_US;
+    int64_t end = clock_mono_us() + OPENED_US;
 
-    while (cli_call(cli, &(struct call){.method = "GET", .path = path}, NULL, NULL, NULL, err) < 0) {
+    while (cli_call(cli, &(struct call){.method = "GET", .path = path}, NULL, NULL, NULL, err) <
+           0) {
         if (err->code != ERR_TRACE_UNKNOWN || clock_mono_us() > end) {
             return err_add(err, "waiting for the last opened trace");
         }
         err_clear(err);
         clock_sleep_ms(OPENED_LOOK_MS);
     }
+    load->heard_us = clock_mono_us(); /* connections that were idle for so long may be gone */
     return 0;
 }
 
 static bool all_hold_enough(const struct load *load)
 {
-    for (int i = 0; i < load->plan->traces && load->plan->warm_events > 0; i++) {
-        if (load->traces[i].sent * load->plan->events < load->plan->warm_events) {
+    for (int64_t i = 0; i < load->plan->traces && load->plan->warm_events > 0; i++) {
+        if (load->traces[i].events < load->plan->warm_events) {
             return false;
         }
     }
@@ -408,8 +350,8 @@ static bool all_hold_enough(const struct load *load)
 static int warm_up(struct load *load, struct err *err)
 {
     load->filling = load->plan->warm_events > 0;
-    load->next_due_us = clock_mono_us();
-    for (int i = 0; i < load->plan->connections; i++) {
+    due_from_now(load);
+    for (int64_t i = 0; i < load->plan->connections; i++) {
         load->links[i].trace = i;
     }
     start_what_is_due(load);
@@ -418,24 +360,58 @@ static int warm_up(struct load *load, struct err *err)
     }
     if (load->filling && load->plan->rate > 0) {
         TRY(drain(load, err));
-        load->next_due_us = clock_mono_us();
+        due_from_now(load);
     }
     load->filling = false;
     return run_for(load, load->plan->warm_seconds, err);
 }
 
-int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trace **ret_traces,
+static int connect_all(struct load *load, struct err *err)
+{
+    for (int64_t i = 0; i < load->plan->connections; i++) {
+        load->links[i].fd = -1;
+    }
+    for (int64_t i = 0; i < load->plan->connections; i++) {
+        TRY(link_up(&load->links[i], load->epoll, &load->to, err));
+    }
+    return 0;
+}
+
+static int count_load(struct load *load, void (*counting)(void *arg, bool on), void *arg,
+                      struct err *err)
+{
+    int64_t began = clock_mono_us();
+    int64_t until;
+    int     done;
+
+    load->counting = true;
+    counting(arg, true);
+    done = run_for(load, load->plan->seconds, err);
+    load->counting = false;
+    until = clock_mono_us();
+    load->result->seconds = (double)(until - began) / 1e6;
+    if (done == 0) {
+        done = drain(load, err);
+    }
+    counting(arg, false);
+    measure_unanswered(load, until);
+    return done;
+}
+
+int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_traces *traces,
                void (*counting)(void *arg, bool on), void *arg, struct bench_result *ret_result,
                struct err *err)
 {
-    struct load load = {.plan = plan,
-                        .result = ret_result,
-                        .arena = cli->arena,
-                        .key = cli->config.api_key,
-                        .heard_us = clock_mono_us()};
+    struct load     load = {.plan = plan,
+                            .result = ret_result,
+                            .traces = traces->list,
+                            .opening = traces->count,
+                            .opened = traces->count,
+                            .arena = cli->arena,
+                            .key = cli->config.api_key,
+                            .heard_us = clock_mono_us()};
     CLEANUP(fd) int epoll = -1;
-    int64_t began;
-    int     done = 0;
+    int             done = -1;
 
     *ret_result = (struct bench_result){0};
     TRY(find_gateway(cli, &load.to, err));
@@ -446,34 +422,15 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
     load.epoll = epoll;
     bench_body_make(cli->arena, plan, &load.body);
     load.links = arena_zero(cli->arena, (size_t)plan->connections, sizeof(*load.links));
-    load.traces = arena_zero(cli->arena, (size_t)plan->traces, sizeof(*load.traces));
-    for (int i = 0; i < plan->connections; i++) {
-        load.links[i].fd = -1;
+    if (connect_all(&load, err) == 0 && open_traces(&load, err) == 0 &&
+        wait_opened(cli, &load, err) == 0 && warm_up(&load, err) == 0) {
+        done = count_load(&load, counting, arg, err);
     }
-    for (int i = 0; i < plan->connections && done == 0; i++) {
-        done = link_up(&load, &load.links[i], err);
-    }
-    if (done == 0 && (open_traces(&load, err) < 0 || wait_opened(cli, &load, err) < 0 ||
-                      warm_up(&load, err) < 0)) {
-        done = -1;
-    }
-    began = clock_mono_us();
-    load.counting = true;
-    counting(arg, true);
-    if (done == 0) {
-        done = run_for(&load, plan->seconds, err);
-    }
-    load.counting = false;
-    ret_result->seconds = (double)(clock_mono_us() - began) / 1e6;
-    if (done == 0) {
-        done = drain(&load, err);
-    }
-    counting(arg, false);
-    for (int i = 0; i < plan->connections; i++) {
-        fd_close(load.links[i].fd);
+    traces->count = load.opened;
+    for (int64_t i = 0; i < plan->connections; i++) {
+        link_down(&load.links[i]);
         buf_done(&load.links[i].request);
     }
     buf_done(&load.body.bytes);
-    *ret_traces = load.traces;
     return done;
 }

@@ -68,7 +68,8 @@ static int publish_one(struct stream *stream, const struct publication *what, st
     return 0;
 }
 
-static int publish_for(struct stream *stream, struct bytes body, double *ret_rate, struct err *err)
+static int publish_for(struct stream *stream, struct bytes body, struct bench_raw *ret_raw,
+                       struct err *err)
 {
     struct window window = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
     const struct publication what = {.subject = subject, .body = body};
@@ -83,21 +84,23 @@ static int publish_for(struct stream *stream, struct bytes body, double *ret_rat
     if (wait_for_room(&window, 1, done == 0 ? err : &ignored) < 0) {
         done = -1;
     }
-    *ret_rate = (double)window.stored / ((double)(clock_mono_us() - began) / 1e6);
+    ret_raw->chunks = window.stored;
+    ret_raw->rate = (double)window.stored / ((double)(clock_mono_us() - began) / 1e6);
     return done;
 }
 
-int bench_raw(struct cli *cli, const struct bench_plan *plan, double *ret_rate, struct err *err)
+int bench_raw(struct cli *cli, const struct bench_plan *plan, struct bench_raw *ret_raw,
+              struct err *err)
 {
     struct bench_body body;
     struct farm       farm;
     int               done;
 
     bench_body_make(cli->arena, plan, &body);
-    bench_body_set(&body, "trace-00000000000000000000000000000000", 0);
+    bench_body_set(&body, "trace-00000000000000000000000000000000", 0, 0);
     done = farm_open(&farm, &cli->config, FARM_STREAM, "prt bench", 0, err);
     if (done == 0) {
-        done = publish_for(farm.stream, buf_bytes(&body.bytes), ret_rate, err);
+        done = publish_for(farm.stream, buf_bytes(&body.bytes), ret_raw, err);
         if (done == 0) {
             done = stream_purge(farm.stream, "PRT_RESULT", subject, err);
         }

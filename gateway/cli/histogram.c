@@ -38,6 +38,7 @@ int64_t histogram_at(const struct histogram *histogram, double quantile)
     int64_t rank = (int64_t)((double)histogram->count * quantile);
     int64_t seen = 0;
 
+    rank = rank < histogram->count ? rank : histogram->count - 1; /* quantile 1: the largest */
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->bucket[i];
         if (seen > rank) {

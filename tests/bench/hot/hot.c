@@ -184,7 +184,7 @@ static void prepare(struct hot *hot)
     struct err                     err = {0};
 
     bench_body_make(hot->arena, &plan, &body);
-    bench_body_set(&body, trace_id, 42);
+    bench_body_set(&body, trace_id, 42, 42 * EVENTS);
     hot->json = arena_bytes(hot->arena, buf_bytes(&body.bytes));
     must(hot, json_to_msgpack(hot->json, &json_limits, &msgpack, &err), &err);
     hot->msgpack = arena_bytes(hot->arena, buf_bytes(&msgpack));
