@@ -15,10 +15,13 @@ import urllib.request
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.environ.get("PRT_TEST_BUILD", os.path.join(ROOT, "build/release"))
 KEY = "dev_token_12345"
+PATIENCE_S = 900  # with any one command
 TICKS = os.sysconf("SC_CLK_TCK")
-OURS = ("gateway", "worker-")
+OURS = ("gateway", "worker-validate")
+FARM = ("gateway", "nats-server", "postgres", "worker-validate")
 HEAD = (b"%s %s HTTP/1.1\r\nHost: farm\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
         b"%sContent-Length: %d\r\n\r\n%s")
+DOCUMENT_EVENTS = 1000  # a chunk
 DIFF = "--- a/src/module.py\\n+++ b/src/module.py\\n@@ -1,4 +1,4 @@\\n" + "+    total += weight * value\\n" * 8
 EVENT = ('{"id":"%d-%d","seq":%d,"ts_client_s":%d.25,"type":"file_edit","file_path":"src/module_%d.py",'
          '"buffer_hash_after":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",'
@@ -67,6 +70,8 @@ class Connection:
 
 
 class Farm:
+    """prt up in a directory of its own, for the time of a `with`."""
+
     def __init__(self, workers="validate=1,finalize=1,qa=0,judge=0", s3=False, **settings):
         self.work = tempfile.mkdtemp(prefix="prt-bench.", dir="/tmp")
         os.chmod(self.work, 0o755)
@@ -77,7 +82,7 @@ class Farm:
 
     def prt(self, *argv):
         done = subprocess.run([BUILD + "/prt", "--data", self.work + "/var", *argv], env=self.environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
         if done.returncode != 0:
             raise SystemExit("prt %s ended with %d:\n%s%s" % (argv[0], done.returncode, done.stdout, done.stderr))
         return done.stdout
@@ -156,6 +161,9 @@ class Farm:
 
     # ---- load ----
 
+    def bench(self, *arguments):
+        return json.loads(self.prt("bench", "--json", *map(str, arguments)))
+
     def ask(self, method, path, token=KEY, body=None, **fields):
         made = urllib.request.Request("http://%s:%d%s" % (*self.address, path), method=method,
                                       data=None if body is None else json.dumps(body).encode(), headers=fields)
@@ -210,12 +218,23 @@ class Farm:
                     connection.send(whole)
         return answers, time.monotonic() - began
 
-    def wait(self, sql, value, seconds=600):
+    def wait_for(self, what, there, seconds):
         deadline = time.monotonic() + seconds
-        while self.database(sql) != value:
+        while not there():
             if time.monotonic() > deadline:
-                raise SystemExit("after %d s still %s, not %s: %s" % (seconds, self.database(sql), value, sql))
+                raise SystemExit("after %d s still waiting for %s" % (seconds, what))
             time.sleep(0.05)
+
+    def wait(self, sql, value, seconds=600):
+        self.wait_for("%s to be %s" % (sql, value), lambda: self.database(sql) == value, seconds)
+
+    def metric(self, name):
+        """The gateway's."""
+        with urllib.request.urlopen("http://%s:%d/metrics" % self.address) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.split("{")[0].split(" ")[0] == name:
+                    return float(line.split()[-1])
+        raise SystemExit("the gateway has no metric " + name)
 
     def finalized(self, trace):
         """Completes it, waits for its document, and returns the finalizer's own words on it."""
@@ -232,6 +251,24 @@ class Farm:
         raise SystemExit("the finalizer (pid %d) logged nothing of %s" % (pid, trace[0]))
 
 
+    def document(self, megabytes, before=lambda: None):
+        """Fills a trace with events of about 500 bytes and completes it: (its finalizer's words on it, CPU s of the
+        finalizer, the trace). `before` is called between."""
+        chunks = max(1, round(megabytes * 1e6 / (DOCUMENT_EVENTS * 545)))
+        trace = self.open_traces(1)[0]
+        self.load((chunk(*trace, number, DOCUMENT_EVENTS) for number in range(chunks)), 4)
+        self.wait("SELECT num_events FROM traces WHERE trace_id = '%s'" % trace[0], str(chunks * DOCUMENT_EVENTS))
+        used = self.cpu()
+        before()
+        said = self.finalized(trace)
+        return said, spent(used, self.cpu())["worker-finalize-1"], trace
+
+
+def share(result, names=FARM):
+    """CPU us an event of these processes, by what prt bench said."""
+    return sum(one["cpu_s_per_million_events"] for one in result["processes"] if one["process"].startswith(names))
+
+
 def spent(before, after):
     return {name: after[name] - before.get(name, 0) for name in after}
 
@@ -240,6 +277,10 @@ def row(name, value, unit):
     print("%s\t%.4g\t%s" % (name, value, unit), flush=True)
 
 
+def load_average():
+    return float(open("/proc/loadavg").read().split()[0])
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    return "machine: %d cores of %s, load %s before" % (os.cpu_count(), model, open("/proc/loadavg").read().split()[0])
+    return "machine: %d cores of %s, load %.1f before" % (os.cpu_count(), model, load_average())

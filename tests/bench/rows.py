@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""The rows of tests/bench/run: what is measured, its goal and how. Each is measured in a farm of its own."""
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+import parts
+from bench_farm import FARM, KEY, OURS, Connection, Farm, chunk, request, share
+
+ALL = "validate=%d,finalize=1,qa=0,judge=0"
+BUSY = ("--connections", 512)  # two batches of validate's: no batch waits to be filled
+CALM = ("--rate", 1000, "--connections", 256)
+MIB = 1 << 20
+
+
+def cpu(seconds, events):
+    """Cost of an event where batches are full, and beside it what its parts cost alone."""
+    with Farm() as farm:
+        result = farm.bench("--events", events, "--seconds", seconds, "--raw", *BUSY)
+        figures = {"us": share(result)}
+        figures.update({name: share(result, (name,)) for name in FARM})
+        figures.update(parts.measure(farm, events, result["raw_publisher_cpu_us_per_chunk"], figures["us"]))
+        return figures
+
+
+def latency(seconds):
+    with Farm() as farm:
+        result = farm.bench("--events", 10, "--seconds", seconds, *CALM)
+    return {"p50 ms": result["p50_ms"], "p99 ms": result["p99_ms"], "max ms": result["max_ms"],
+            "CPU us an event": share(result)}
+
+
+def rate(seconds, events):
+    with Farm(ALL % 2) as farm:
+        result = farm.bench("--events", events, "--seconds", seconds, *BUSY)
+    return {"events/s": result["events_per_s"], "p99 ms": result["p99_ms"]}
+
+
+def respond_async(seconds):
+    with Farm() as farm:
+        result = farm.bench("--events", 10, "--seconds", seconds, "--async", "--raw", *BUSY)
+    return {"ratio": result["ratio_to_raw_publisher"], "raw/s": result["raw_publisher_chunks_per_s"],
+            "ours/s": result["chunks_per_s"]}
+
+
+def copying(path):
+    """MB/s of copying a file, syncing the copy and taking its SHA-256, by the system's own programs, at once."""
+    copy = path + ".copy"
+    began = time.monotonic()
+    digest = subprocess.Popen(["sha256sum", path], stdout=subprocess.DEVNULL)
+    subprocess.run(["dd", "if=" + path, "of=" + copy, "bs=1M", "conv=fsync"], check=True, stderr=subprocess.DEVNULL)
+    digest.wait()
+    took = time.monotonic() - began
+    size = os.path.getsize(copy)
+    os.remove(copy)
+    return size / 1e6 / took
+
+
+def finalize(_):
+    with Farm() as farm:
+        said, used, trace = farm.document(500)
+        size = said["bytes"] / 1e6
+        path = os.path.join(farm.work, "var/blobs/pr-telemetry-traces", trace[0], "trace.json")
+        return {"MB/s": size / said["took_ms"] * 1e3, "MiB": farm.status("worker-finalize-1", "VmHWM") / MIB,
+                "MB": size, "MB/s of CPU": size / used, "dd and sha256sum MB/s": copying(path)}
+
+
+def read_for(seconds, address, asked):
+    """How often it was answered, with a body that is read and forgotten: this costs little beside the copying."""
+    until, count, room = time.monotonic() + seconds, 0, memoryview(bytearray(MIB))
+    connection = Connection(address)
+    while time.monotonic() < until:
+        connection.send(asked)
+        while not connection.receive(room):
+            pass
+        if connection.status != 200:
+            raise RuntimeError("the farm answers %r" % connection.head)
+        count += 1
+    connection.socket.close()
+    return count
+
+
+def get(seconds):
+    with Farm() as farm:
+        said, _, trace = farm.document(1)
+        asked = request("GET", "/v1/traces/" + trace[0], KEY)
+        before, counts = farm.cpu()["gateway"], []
+        threads = [threading.Thread(target=lambda: counts.append(read_for(seconds, farm.address, asked)))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if len(counts) != len(threads):
+            raise RuntimeError("a reader failed")
+        return {"requests/s": sum(counts) / seconds, "MB": said["bytes"] / 1e6,
+                "gateway us": (farm.cpu()["gateway"] - before) * 1e6 / sum(counts)}
+
+
+def waiting(_):
+    """1,000 chunks whose verdict does not come, because validate stands still."""
+    with Farm(PRT_VERDICT_WAIT="30s") as farm:
+        traces = farm.open_traces(1000)
+        validate = farm.processes()["worker-validate-1"][0]
+        os.kill(validate, signal.SIGSTOP)
+        try:
+            connections = []
+            for trace in traces:
+                connections.append(Connection(farm.address))
+                connections[-1].send(chunk(*trace, 0, 10))
+            farm.wait_for("1,000 waiting requests", lambda: farm.metric("prt_http_requests_waiting") == 1000, 30)
+            return {"MiB": farm.status("gateway", "VmRSS") / MIB}
+        finally:
+            os.kill(validate, signal.SIGCONT)
+
+
+def in_turns(first, second, rounds=3):
+    """Medians of what two loads cost, measured in turns: neither meets another machine than the other."""
+    costs = [(share(first()), share(second())) for _ in range(rounds)]
+    return (statistics.median(one for one, _ in costs), statistics.median(two for _, two in costs),
+            statistics.median(two / one for one, two in costs))
+
+
+def long_trace(seconds):
+    """In one farm, so that the tables are as large for both. What is long is filled without waiting for verdicts."""
+    load = ("--connections", 2, "--events", 100, "--seconds", seconds // 2)
+    with Farm(PRT_TRACE_EVENTS_MAX="100000000") as farm:
+        kept = farm.work + "/long"
+        farm.bench("--connections", 2, "--events", 400, "--seconds", 1, "--async", "--warm-events", 1000000,
+                   "--keep", kept)
+        short, long, ratio = in_turns(lambda: farm.bench(*load, "--traces", 200 * seconds),
+                                      lambda: farm.bench(*load, "--keep", kept))
+    return {"ratio": ratio, "short us": short, "long us": long}
+
+
+def open_traces(seconds):
+    """In two farms, of which one rests while the other is measured."""
+    load = ("--connections", 100, "--events", 10, "--seconds", seconds // 2)
+    with Farm() as few, Farm() as many:
+        one, other = few.work + "/few", many.work + "/many"
+        many.bench("--connections", 256, "--traces", 100000, "--seconds", 1, "--keep", other)
+        few_us, many_us, ratio = in_turns(lambda: few.bench(*load, "--keep", one),
+                                          lambda: many.bench(*load, "--keep", other))
+    return {"ratio": ratio, "few us": few_us, "many us": many_us}
+
+
+def two_workers(seconds):
+    def one(workers):
+        with Farm(ALL % workers) as farm:
+            return farm.bench("--events", 100, "--seconds", seconds, *BUSY)
+
+    alone, both = one(1), one(2)
+    cores = share(alone) * alone["events_per_s"] / 1e6 + alone["own_cpu_s"] / alone["counted_s"]
+    return {"ratio": both["events_per_s"] / alone["events_per_s"], "one/s": alone["events_per_s"],
+            "two/s": both["events_per_s"], "cores busy with one": cores}
+
+
+def s3(seconds):
+    load = ("--events", 10, "--seconds", seconds, *BUSY)
+    with Farm() as farm:
+        file = share(farm.bench(*load), OURS)
+    with Farm(s3=True) as farm:
+        remote = share(farm.bench(*load), OURS)
+        objects = int(farm.database("SELECT count(*) FROM segments"))
+        chunks = int(farm.database("SELECT count(*) FROM trace_chunks"))
+    return {"ratio": remote / file, "file us": file, "s3 us": remote, "PUTs / 1,000": 1000 * objects / chunks}
+
+
+class Row:
+    def __init__(self, what, goals, limit, measure, takes_s, once=False):
+        self.what, self.goals, self.limit, self.measure = what, goals, limit, measure
+        self.takes_s, self.once = takes_s, once  # about, on an idle machine; measured but once a table
+
+
+SUSTAINED_S = 60
+ROWS = {
+    "cpu_10": Row("CPU an event, 10 a chunk, 512 connections", {"us": ("<=", 28)},
+                  "the gateway's and nats-server's share of a message; PostgreSQL's unique index",
+                  lambda seconds: cpu(seconds, 10), 30),
+    "cpu_100": Row("CPU an event, 100 a chunk, 512 connections", {"us": ("<=", 18)},
+                   "COPY into trace_events; canonical bytes and hashes", lambda seconds: cpu(seconds, 100), 30),
+    "latency": Row("verdict at 1,000 chunks/s", {"p50 ms": ("<=", 5), "p99 ms": ("<=", 25)},
+                   "2 ms to fill a batch, a segment's fsync, a commit", latency, 20),
+    "async": Row("respond-async over a raw publisher", {"ratio": (">=", 0.45)},
+                 "HTTP, JSON and a batch in PostgreSQL share the cores with the broker; the raw publisher"
+                 " has them alone", respond_async, 25),
+    "finalize": Row("document of 500 MB in events of 600 bytes", {"MB/s": (">=", 200), "MiB": ("<=", 96)},
+                    "two threads: one chains the lines, one hashes and writes the document", finalize, 45),
+    "get": Row("GET of a 1 MB document", {"requests/s": (">=", 500)}, "copying, and the reading client", get, 18),
+    "waiting": Row("gateway with 1,000 connections waiting", {"MiB": ("<=", 96)},
+                   "32 KiB a connection of libmicrohttpd", waiting, 15, once=True),
+    "two_workers": Row("2 validate workers over 1", {"ratio": (">=", 1.5)},
+                       "two cores, which everybody else shares", two_workers, 40),
+    "s3": Row("S3 instead of file, CPU of ours", {"ratio": ("<=", 1.3), "PUTs / 1,000": ("<=", 20)},
+              "hashing and sending each segment", s3, 45),
+    "long_trace": Row("trace of 1,000,000 events over one of 100", {"ratio": ("<=", 1.1)},
+                      "nothing that grows with the trace but the indexes", long_trace, 120, once=True),
+    "open_traces": Row("100,000 open traces over 100", {"ratio": ("<=", 1.2)},
+                       "rows and index pages that are not in the cache", open_traces, 150, once=True),
+    "rate_10": Row("events/s, 10 a chunk, sustained", {"events/s": (">=", 45000)},
+                   "the cores, which the load generator shares", lambda _: rate(SUSTAINED_S, 10), 75, once=True),
+    "rate_100": Row("events/s, 100 a chunk, sustained", {"events/s": (">=", 80000)},
+                    "the cores, which the load generator shares", lambda _: rate(SUSTAINED_S, 100), 75, once=True),
+}
