@@ -16,10 +16,10 @@ enum { EXTEND_MS = 10 * 1000 };
 
 int writing_flush(struct writing *doc, struct err *err)
 {
-    if (doc->out.size < FLUSH_BYTES) {
+    if (doc->out.bytes.size < FLUSH_BYTES) {
         return 0;
     }
-    doc->bytes += (int64_t)doc->out.size;
+    doc->bytes += (int64_t)doc->out.bytes.size;
     return behind_put(doc->behind, &doc->out, err);
 }
 
@@ -31,9 +31,9 @@ static int put_member(struct writing *doc, const char *name, struct err *err)
     if (value == NULL) {
         return 0;
     }
-    buf_format(&doc->out, "\"%s\":", name);
-    TRY(jcs_write(&doc->out, value, err));
-    buf_put_byte(&doc->out, ',');
+    buf_format(&doc->out.bytes, "\"%s\":", name);
+    TRY(jcs_write(&doc->out.bytes, value, err));
+    buf_put_byte(&doc->out.bytes, ',');
     return 0;
 }
 
@@ -137,9 +137,16 @@ static int note_seq(struct writing *doc, int64_t seq, struct err *err)
     return 0;
 }
 
+static void put_line(struct piece *out, struct bytes line)
+{
+    const struct line_place place = {(uint32_t)out->bytes.size, (uint32_t)line.size};
+
+    buf_put(&out->bytes, line);
+    buf_put(&out->lines, (struct bytes){(const uint8_t *)&place, sizeof(place)});
+}
+
 static int put_event(struct writing *doc, struct bytes line, struct err *err)
 {
-    uint8_t      leaf[HASH_BYTES];
     struct facts facts;
 
     if (!facts_read(line, &doc->texts, &facts)) {
@@ -148,12 +155,9 @@ static int put_event(struct writing *doc, struct bytes line, struct err *err)
     }
     TRY(note_seq(doc, facts.seq, err));
     measure_event(&doc->measure, &facts);
-    buf_put_text(&doc->out, doc->head.events == 0 ? "\n" : ",\n");
-    buf_put(&doc->out, line);
+    buf_put_text(&doc->out.bytes, doc->head.events == 0 ? "\n" : ",\n");
+    put_line(&doc->out, line);
     chain_append(&doc->head, doc->writer->hmac, line);
-    merkle_leaf(doc->writer->sha, line, leaf);
-    merkle_append(&doc->merkle, doc->writer->sha, leaf);
-    buf_put(&doc->leaves, (struct bytes){leaf, sizeof(leaf)});
     return writing_flush(doc, err);
 }
 
@@ -185,8 +189,7 @@ static int put_events(struct writing *doc, struct lines *lines, struct err *err)
     int          there;
 
     chain_start(&doc->head, doc->writer->hmac, doc->trace->id);
-    merkle_start(&doc->merkle);
-    buf_put_text(&doc->out, "\"events\":[");
+    buf_put_text(&doc->out.bytes, "\"events\":[");
     while ((there = lines_next(lines, &line, err)) > 0) {
         TRY(put_event(doc, line, err));
         if (clock_mono_us() - doc->extended_us > EXTEND_MS * 1000LL) {
@@ -196,8 +199,9 @@ static int put_events(struct writing *doc, struct lines *lines, struct err *err)
     }
     TRY(there);
     TRY(check_chain(doc, err));
-    buf_put_text(&doc->out, "\n],");
-    return 0;
+    buf_put_text(&doc->out.bytes, "\n],");
+    doc->bytes += (int64_t)doc->out.bytes.size;
+    return behind_catch_up(doc->behind, &doc->out, err);
 }
 
 /* -------------------------------- all of it -------------------------------- */
@@ -213,7 +217,7 @@ static int write_members(struct writing *doc, struct err *err)
                    doc->trace->trace_no, doc->trace->expected_chunks);
 
     TRY(lines_note_redactions(lines, doc->head_redactions, err));
-    buf_put_byte(&doc->out, '{');
+    buf_put_byte(&doc->out.bytes, '{');
     for (size_t i = 0; i < COUNT_OF(before); i++) {
         TRY(put_member(doc, before[i], err));
     }
@@ -223,13 +227,13 @@ static int write_members(struct writing *doc, struct err *err)
     for (size_t i = 0; i < COUNT_OF(after); i++) {
         TRY(put_member(doc, after[i], err));
     }
-    doc->qa_splice = doc->bytes + (int64_t)doc->out.size;
+    doc->qa_splice = doc->bytes + (int64_t)doc->out.bytes.size;
     TRY(writing_put_integrity(doc, lines_told(lines), err));
     TRY(put_member(doc, "created_at", err));
     TRY(put_member(doc, "completed_at", err));
-    doc->out.size--; /* the last comma */
-    buf_put_text(&doc->out, "}\n");
-    doc->bytes += (int64_t)doc->out.size;
+    doc->out.bytes.size--; /* the last comma */
+    buf_put_text(&doc->out.bytes, "}\n");
+    doc->bytes += (int64_t)doc->out.bytes.size;
     return 0;
 }
 
@@ -242,7 +246,7 @@ static int write_document(struct writing *doc, const char *key, struct trace_doc
     TRY(read_head(doc, err));
     TRY(read_artifacts(doc, err));
     TRY(blob_writer_open(&blob, doc->writer->blob, BUCKET_TRACES, key, "application/json", err));
-    doc->behind = behind = behind_new(blob);
+    doc->behind = behind = behind_new(blob, &doc->leaves);
     TRY(write_members(doc, err));
     TRY(behind_finish(behind, &doc->out, ret_document->sha256, err));
     TRY(blob_writer_commit(blob, err));
@@ -265,13 +269,14 @@ int document_write(struct document_writer *writer, struct delivery *in,
     doc->writer = writer;
     doc->in = in;
     doc->trace = trace;
+    doc->leaves.sha = writer->sha;
     doc->envelope = value_map();
     doc->extended_us = clock_mono_us();
     failed =
         write_document(doc, arena_format(in->arena, "%s/trace.json", trace->id), ret_document, err);
-    buf_done(&doc->out);
+    piece_done(&doc->out);
     buf_done(&doc->texts);
-    buf_done(&doc->leaves);
+    buf_done(&doc->leaves.hashes);
     measure_done(&doc->measure);
     return failed;
 }

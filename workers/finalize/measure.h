@@ -16,11 +16,12 @@
 int64_t diff_churn(struct bytes diff);
 
 struct measure {
-    int64_t   count[EVENT_TYPES];
-    int64_t   events, churn;
-    double    first_s, last_s;
-    uint64_t *files; /* a hash set: open addressing, 0 is empty */
-    size_t    file_count, file_room;
+    int64_t        count[EVENT_TYPES];
+    int64_t        events, churn;
+    double         first_s, last_s;
+    uint64_t      *files; /* a hash set: open addressing, 0 is empty */
+    size_t         file_count, file_room;
+    struct sha256 *sha; /* of paths: one made for each edit would take twice as long */
 };
 
 void               measure_done(struct measure *measure);

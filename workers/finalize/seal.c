@@ -24,7 +24,7 @@ static void add_seal(struct writing *doc, struct value *integrity)
     char                    chain_key[17];
     char                    signing_key[SIGNING_KEY_ID_BYTES];
 
-    merkle_root(&doc->merkle, doc->writer->sha, root);
+    merkle_root(&doc->leaves.merkle, doc->leaves.sha, root);
     hex_write(chain_hex, (struct bytes){doc->head.hash, HASH_BYTES});
     hex_write(merkle_hex, (struct bytes){root, HASH_BYTES});
     chain_key_id(chain_key, doc->writer->farm->chain_key);
@@ -99,20 +99,20 @@ static int add_envelope_signature(struct writing *doc, struct value *integrity, 
 
 static int put_leaves(struct writing *doc, struct err *err)
 {
-    buf_put_text(&doc->out, "\"leaf_hashes\":[");
-    for (size_t at = 0; at < doc->leaves.size; at += HASH_BYTES) {
+    buf_put_text(&doc->out.bytes, "\"leaf_hashes\":[");
+    for (size_t at = 0; at < doc->leaves.hashes.size; at += HASH_BYTES) {
         char quoted[HASH_HEX + 1];
 
         quoted[0] = '"';
-        hex_write(quoted + 1, (struct bytes){doc->leaves.data + at, HASH_BYTES});
+        hex_write(quoted + 1, (struct bytes){doc->leaves.hashes.data + at, HASH_BYTES});
         quoted[HASH_HEX] = '"'; /* over the NUL */
         if (at > 0) {
-            buf_put_byte(&doc->out, ',');
+            buf_put_byte(&doc->out.bytes, ',');
         }
-        buf_put(&doc->out, (struct bytes){(const uint8_t *)quoted, sizeof(quoted)});
+        buf_put(&doc->out.bytes, (struct bytes){(const uint8_t *)quoted, sizeof(quoted)});
         TRY(writing_flush(doc, err));
     }
-    buf_put_byte(&doc->out, ']');
+    buf_put_byte(&doc->out.bytes, ']');
     return 0;
 }
 
@@ -124,16 +124,16 @@ int writing_put_integrity(struct writing *doc, const struct lines_summary *told,
     add_gaps(doc, &integrity);
     add_told(doc, &integrity, told);
     TRY(add_envelope_signature(doc, &integrity, err));
-    buf_put_text(&doc->out, "\"integrity\":{");
+    buf_put_text(&doc->out.bytes, "\"integrity\":{");
     for (uint32_t i = 0; i < integrity.count; i++) {
         const struct value_member *member = &integrity.as.members[i];
 
-        jcs_write_text(&doc->out, member->name);
-        buf_put_byte(&doc->out, ':');
-        TRY(jcs_write(&doc->out, &member->value, err));
-        buf_put_byte(&doc->out, ',');
+        jcs_write_text(&doc->out.bytes, member->name);
+        buf_put_byte(&doc->out.bytes, ':');
+        TRY(jcs_write(&doc->out.bytes, &member->value, err));
+        buf_put_byte(&doc->out.bytes, ',');
     }
     TRY(put_leaves(doc, err));
-    buf_put_text(&doc->out, "},");
+    buf_put_text(&doc->out.bytes, "},");
     return 0;
 }

@@ -5,7 +5,6 @@
 #ifndef PRT_WORKERS_FINALIZE_WRITING_H
 #define PRT_WORKERS_FINALIZE_WRITING_H
 
-#include "trace/chain.h"
 #include "workers/finalize/behind.h"
 #include "workers/finalize/document.h"
 #include "workers/finalize/lines.h"
@@ -25,14 +24,13 @@ struct writing {
     struct bytes                  head_redactions;
 
     struct behind *behind;
-    struct buf     out;
+    struct piece   out;
     int64_t        bytes; /* handed on */
     struct buf     texts; /* of one event */
     int64_t        qa_splice;
 
     struct chain_head head;
-    struct merkle     merkle;
-    struct buf        leaves;
+    struct leaves     leaves;
     struct measure    measure;
     struct gap        gaps[GAPS_MOST];
     size_t            gap_count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * hot - each hot loop of an ingest on fixed input, for counting its instructions
+ * hot - each hot loop of an ingest and of a document on fixed input, for counting its instructions
  * (tests/bench/count).
  *
  * usage: hot CASE        without: the cases, one a line
@@ -21,6 +21,7 @@
 #include "trace/chunk.h"
 #include "trace/message.h"
 #include "value/json.h"
+#include "workers/finalize/measure.h"
 
 enum { EVENTS = 10, ROUNDS = 20, LEAVES = 1000, VERDICTS = 256 };
 
@@ -163,13 +164,27 @@ __attribute__((noinline)) static void hot_merkle(struct hot *hot)
     merkle_root(&merkle, hot->sha, root);
 }
 
+/* What a document's numbers need of each line. */
+__attribute__((noinline)) static void hot_facts(struct hot *hot)
+{
+    CLEANUP(measure) struct measure measure = {0};
+
+    for (size_t i = 0; i < hot->chunk.event_count; i++) {
+        struct facts facts;
+
+        hot->failed = hot->failed || !facts_read(hot->chunk.events[i].line, &hot->out, &facts);
+        measure_event(&measure, &facts);
+    }
+    hot->failed = hot->failed || measure.churn == 0;
+}
+
 static const struct {
     const char *name;
     void (*run)(struct hot *hot);
 } cases[] = {
     {"to_msgpack", hot_to_msgpack}, {"message", hot_message},   {"chunk", hot_chunk},
     {"chain", hot_chain},           {"verdicts", hot_verdicts}, {"admit", hot_admit},
-    {"merkle", hot_merkle},
+    {"merkle", hot_merkle},         {"facts", hot_facts},
 };
 
 /* -------------------------------- the input -------------------------------- */
