@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The rows of tests/bench/run: what is measured, its goal and how. Each is measured in a farm of its own."""
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import threading
 import time
 
 import parts
-from bench_farm import FARM, KEY, OURS, Connection, Farm, chunk, request, share
+from bench_farm import FARM, KEY, OURS, ROOT, Connection, Farm, chunk, request, share
 
 ALL = "validate=%d,finalize=1,qa=0,judge=0"
 BUSY = ("--connections", 512)  # two batches of validate's: no batch waits to be filled
@@ -170,6 +171,43 @@ def s3(seconds):
     return {"ratio": remote / file, "file us": file, "s3 us": remote, "PUTs / 1,000": 1000 * objects / chunks}
 
 
+SESSION = {"session": {"participant_id": "p", "consent": {"rationales": True, "commands": True, "snapshots": True}},
+           "task": {"id": "t", "title": "large"},
+           "repo": {"origin": "https://example.org/r.git", "start_commit": "0" * 40}}
+CHUNK = {"chunk_id": "c", "chunk_seq": 0, "events": [{"id": "e", "seq": 0, "ts_client_s": 1, "type": "cmd_run",
+                                                      "cmd": "pytest", "exit_code": 1}]}
+
+
+def session_put(directory, files):
+    """A session whose workspace has one test and that many files of 1 MiB, which a packer makes 64 times smaller."""
+    for name in ("chunks", "after"):
+        os.makedirs(os.path.join(directory, name))
+    for path, value in (("session.json", SESSION), ("chunks/0.json", CHUNK)):
+        with open(os.path.join(directory, path), "w") as file:
+            json.dump(value, file)
+    with open(os.path.join(directory, "after/test_it.py"), "w") as file:
+        file.write("def test_it():\n    assert True\n")
+    for i in range(files):
+        with open(os.path.join(directory, "after/data%d" % i), "wb") as file:
+            file.write(os.urandom(MIB // 64))
+            file.truncate(MIB)
+
+
+def qa_memory(_):
+    base = subprocess.run([os.path.join(ROOT, "deploy/images/make-base")], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+    with Farm("validate=1,finalize=1,qa=1,judge=0", PRT_SANDBOX="runc", PRT_QA_WARM="2",
+              PRT_QA_BASE_ROOTFS=base) as farm:
+        before = farm.status("worker-qa-1", "VmHWM") / MIB
+        session_put(os.path.join(farm.work, "session"), 500)
+        farm.prt("submit", os.path.join(farm.work, "session"))
+        farm.wait("SELECT count(*) FROM qa_results", "1", 300)
+        status = farm.database("SELECT status FROM qa_results")
+        if status != "passed":
+            raise RuntimeError("the tests ended as %s" % status)
+        return {"MiB": farm.status("worker-qa-1", "VmHWM") / MIB, "before": before}
+
+
 class Row:
     def __init__(self, what, goals, limit, measure, takes_s, once=False):
         self.what, self.goals, self.limit, self.measure = what, goals, limit, measure
@@ -193,6 +231,8 @@ ROWS = {
     "get": Row("GET of a 1 MB document", {"requests/s": (">=", 500)}, "copying, and the reading client", get, 18),
     "waiting": Row("gateway with 1,000 connections waiting", {"MiB": ("<=", 96)},
                    "32 KiB a connection of libmicrohttpd", waiting, 15, once=True),
+    "qa_memory": Row("qa worker, two warm containers, a workspace of 500 MiB", {"MiB": ("<=", 64)},
+                     "libraries; it grows by nothing", qa_memory, 60, once=True),
     "two_workers": Row("2 validate workers over 1", {"ratio": (">=", 1.5)},
                        "two cores, which everybody else shares", two_workers, 40),
     "s3": Row("S3 instead of file, CPU of ours", {"ratio": ("<=", 1.3), "PUTs / 1,000": ("<=", 20)},
