@@ -8,8 +8,8 @@
  *   one COPY a table, one segment object  save.c, segment.c
  *   commit
  *
- * An attempt that fails leaves nothing behind but, at worst, an object nobody refers to. Everything
- * that is made on the way dies with the attempt's arena.
+ * An attempt that fails leaves nothing behind but, at worst, an object nobody refers to (sweep.h).
+ * Everything that is made on the way dies with the attempt's arena.
  */
 #ifndef PRT_WORKERS_VALIDATE_BATCH_H
 #define PRT_WORKERS_VALIDATE_BATCH_H
