@@ -86,17 +86,31 @@ function fact(list, name, ...what) {
   list.append(element("dt", name), value);
 }
 
+const words = (name) => String(name).replace(/_/g, " ");
+const count = (number, thing) => `${number} ${thing}${number === 1 ? "" : thing.endsWith("sh") ? "es" : "s"}`;
+
 function replayed(replay) {
-  if (replay.replayable) return element("span", `yes: ${replay.edits_applied} edits, ${replay.hashes_verified} hashes hold`, "good");
+  const made = `${count(replay.edits_applied, "edit")}, ${count(replay.hashes_verified, "hash")} verified`;
+  if (replay.replayable) return element("span", `yes: ${made}`, "good");
   const first = replay.first_divergence;
-  if (!first) return "can't be said: " + replay.reason;
-  return element("span", `no: ${first.reason}${"seq" in first ? " at seq " + first.seq : ""} in ${first.file}`, "bad");
+  if (!first) return element("span", `can't be said: ${words(replay.reason)}`, "quiet");
+  const where = "seq" in first ? ` at seq ${first.seq}` : "";
+  return element("span", `no: ${words(first.reason)}${where}${first.file ? " in " + first.file : ""}, after ${made}`, "bad");
 }
 
 function claimed(claim) {
   const counts = (run) => `${run.passed} passed, ${run.failed} failed`;
-  if (!claim.observed) return `said ${counts(claim.claimed)}; not run again: ${claim.reason}`;
-  return element("span", `said ${counts(claim.claimed)}; came to ${counts(claim.observed)}`, claim.agrees ? "good" : "bad");
+  if (!claim.observed) return element("span", `said ${counts(claim.claimed)}; not run again: ${words(claim.reason)}`, "quiet");
+  const said = claim.agrees ? counts(claim.claimed) + ", here as well" : `said ${counts(claim.claimed)}; here ${counts(claim.observed)}`;
+  return element("span", said, claim.agrees ? "good" : "bad");
+}
+
+function tested(qa) {
+  const why = qa.reason && qa.reason !== "tests_failed" ? ` (${words(qa.reason)})` : "";
+  const broken = qa.tests && qa.tests.pass_to_fail.length ? `, ${qa.tests.pass_to_fail.length} of them not before` : "";
+  const fixed = qa.tests && qa.tests.fail_to_pass.length ? `, ${qa.tests.fail_to_pass.length} of them not before` : "";
+  return element("span", `${words(qa.status)}${why}: ${qa.num_passed} passed${fixed}, ${qa.num_failed} failed${broken}`,
+    qa.status === "passed" ? "good" : qa.tests_passed === null ? "quiet" : "bad");
 }
 
 function scores(list, judge) {
@@ -114,6 +128,7 @@ async function show(id, chosen) {
   for (const other of rows.children) other.classList.toggle("chosen", other === chosen);
   box.replaceChildren(element("p", "Reading " + id, "quiet"));
   box.hidden = false;
+  history.replaceState(null, "", "#" + id);  // a link to this trace
   try {
     const doc = await ask("/v1/traces/" + encodeURIComponent(id));
     const facts = element("dl");
@@ -122,7 +137,7 @@ async function show(id, chosen) {
     if (doc.repo) fact(facts, "repository", doc.repo.origin);
     fact(facts, "events", String(doc.metrics ? doc.metrics.num_events : doc.num_events));
     const qa = doc.qa && doc.qa.validation;
-    if (qa) fact(facts, "tests", `${qa.status}: ${qa.num_passed} passed, ${qa.num_failed} failed`);
+    if (qa) fact(facts, "tests", tested(qa));
     if (qa && qa.replay) fact(facts, "replay", replayed(qa.replay));
     for (const claim of (qa && qa.claims) || []) fact(facts, `test run at seq ${claim.seq}`, claimed(claim));
     if (doc.qa && doc.qa.judge) scores(facts, doc.qa.judge);
@@ -153,4 +168,4 @@ at("filters").onsubmit = (event) => { event.preventDefault(); list(false); };
 at("more").onclick = () => list(true);
 at("forget").onclick = () => { forget(); say(""); };
 ready();
-if (key) list(false); else at("key-form").hidden = false;
+if (key) list(false).then(() => key && location.hash && show(decodeURIComponent(location.hash.slice(1)))); else at("key-form").hidden = false;
