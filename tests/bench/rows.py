@@ -227,7 +227,7 @@ ROWS = {
                  "HTTP, JSON and a batch in PostgreSQL share the cores with the broker; the raw publisher"
                  " has them alone", respond_async, 25),
     "finalize": Row("document of 500 MB in events of 600 bytes", {"MB/s": (">=", 200), "MiB": ("<=", 96)},
-                    "two threads: one chains the lines, one hashes and writes the document", finalize, 45),
+                    "two threads: one chains the lines, one makes the tree, hashes and writes", finalize, 45),
     "get": Row("GET of a 1 MB document", {"requests/s": (">=", 500)}, "copying, and the reading client", get, 18),
     "waiting": Row("gateway with 1,000 connections waiting", {"MiB": ("<=", 96)},
                    "32 KiB a connection of libmicrohttpd", waiting, 15, once=True),
@@ -238,7 +238,7 @@ ROWS = {
     "s3": Row("S3 instead of file, CPU of ours", {"ratio": ("<=", 1.3), "PUTs / 1,000": ("<=", 20)},
               "hashing and sending each segment", s3, 45),
     "long_trace": Row("trace of 1,000,000 events over one of 100", {"ratio": ("<=", 1.1)},
-                      "nothing that grows with the trace but the indexes", long_trace, 120, once=True),
+                      "ids are random in the index of ids: of a long trace each goes to another page", long_trace, 120, once=True),
     "open_traces": Row("100,000 open traces over 100", {"ratio": ("<=", 1.2)},
                        "rows and index pages that are not in the cache", open_traces, 150, once=True),
     "rate_10": Row("events/s, 10 a chunk, sustained", {"events/s": (">=", 45000)},
