@@ -57,6 +57,25 @@ TEST(verdicts, come_back_to_the_request_that_waits_for_them)
     CHECK_NUMBER(world_metric(world, "prt_http_requests_waiting"), 0);
 }
 
+TEST(verdicts, in_one_message_reach_each_its_own_request_whatever_lies_beside_them)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    const char                  *token;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    world_judge(world, JUDGE_BUNDLES, 0);
+    for (int i = 0; i < 3; i++) {
+        answer = post_chunk(world, trace, token, world_chunk(world, "c", i), NULL);
+        CHECK_NUMBER(answer.status, 200);
+        CHECK(world_metric_becomes(world, "prt_gateway_verdicts_total{how=\"stray\"}", 3 * (i + 1)));
+    }
+}
+
 TEST(verdicts, that_refuse_are_relayed_as_they_are)
 {
     CLEANUP(world) struct world *world = world_open(NULL);

@@ -142,6 +142,23 @@ int world_wait_stopped(struct world *world)
 
 /* ------------------------------------ the stand-in ------------------------------------ */
 
+/* In one message with a ticket that is none, one that nobody holds, and the same once more. */
+static void send_bundle(struct world *world, const char *reply, const struct verdict_reply *verdict)
+{
+    CLEANUP(buf) struct buf     out = {0};
+    const char                 *ticket = strrchr(reply, '.') + 1;
+    char                        inbox[256];
+    const struct ticket_verdict verdicts[] = {{BYTES("no ticket at all"), *verdict},
+                                              {BYTES("ffff"), *verdict},
+                                              {bytes_of(ticket), *verdict},
+                                              {bytes_of(ticket), *verdict}};
+    struct err                  err = {0};
+
+    (void)snprintf(inbox, sizeof(inbox), "%.*s" VERDICTS_TOKEN, (int)(ticket - reply), reply);
+    verdicts_write(&out, verdicts, COUNT_OF(verdicts));
+    CHECK_WORKS(stream_reply(world->stream, inbox, buf_bytes(&out), &err));
+}
+
 static void send_verdict(struct world *world, const char *reply, enum judging judging)
 {
     CLEANUP(buf) struct buf out = {0};
@@ -151,6 +168,10 @@ static void send_verdict(struct world *world, const char *reply, enum judging ju
     if (judging == JUDGE_REFUSES) {
         verdict.http = world->refuse_http;
         verdict.json = BYTES("{\"status\":409,\"code\":\"key_conflict\",\"title\":\"x\"}");
+    }
+    if (judging == JUDGE_BUNDLES) {
+        send_bundle(world, reply, &verdict);
+        return;
     }
     verdict_reply_write(&out, &verdict);
     CHECK_WORKS(stream_reply(world->stream, reply, buf_bytes(&out), &err));

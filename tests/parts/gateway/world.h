@@ -19,7 +19,7 @@
 #define DEV_KEY "dev_token_12345"
 
 /* What the stand-in does with the messages that want a verdict. */
-enum judging { JUDGE_ACCEPTS, JUDGE_SILENT, JUDGE_REFUSES };
+enum judging { JUDGE_ACCEPTS, JUDGE_SILENT, JUDGE_REFUSES, JUDGE_BUNDLES /* among strays */ };
 
 struct seen {
     char          subject[SUBJECT_BYTES];
