@@ -17,7 +17,7 @@
 
 enum {
     LATE_LOOK_MS = 250,
-    UNSENT_MOST = 32 * 1024 * 1024, /* bytes: the library's buffer grows with what is not read */
+    UNSENT_MOST = 16 * 1024 * 1024, /* bytes, in the library's buffer, which it moves at each write */
     UNSENT_LOOK_US = 1000
 };
 
