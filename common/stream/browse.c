@@ -2,6 +2,10 @@
 /*
  * browse.c - reading a stream from end to end through a consumer of its own, which nothing is
  * acknowledged to and which the server forgets when nobody asks any more.
+ *
+ * What is not acknowledged does not come again: a message that is lost on the way (the connection
+ * broke, the server let go of what it could not send) leaves a gap in the consumer's own count, or
+ * nothing comes any more. Then a new consumer begins behind the last message that was handed out.
  */
 #include <stdio.h>
 
@@ -11,7 +15,9 @@ enum {
     BATCH = 256,
     BODIES_BYTES = 4 << 20, /* a request brings at most so much of bodies */
     FORGET_S = 3600,        /* the work between two messages may take so long */
-    WAIT_MS = 2000
+    WAIT_MS = 2000,
+    EMPTY_MOST = 15, /* times in a row that nothing comes of what there is */
+    SECOND_US = 1000000
 };
 
 struct browse {
@@ -23,12 +29,23 @@ struct browse {
     uint64_t           handed;   /* seq of the last one handed out */
     uint64_t           last_seq; /* of the last one there is to hand out */
     uint64_t           from_seq;
-    int64_t            from_us; /* > 0: instead of from_seq */
+    uint64_t           next_nth; /* how many-th of the consumer's the next one must be */
+    int64_t            from_us;  /* > 0: instead of from_seq */
+    bool               bodies;
+    int                empty;  /* times in a row that nothing came */
+    const char        *filter; /* the subject; NULL: every one */
     char               stream_name[64], consumer[64], subject[256];
 };
 
-static int make_consumer(struct browse *browse, const struct browse_settings *settings,
-                         struct err *err)
+/* nats.c 3.4.1 writes the part of a second without its leading zeros: .07 becomes .7, and messages
+ * are passed over. Such a time is sent as the whole second; what is older is left out here. */
+static int64_t sayable_us(int64_t us)
+{
+    return us % SECOND_US < SECOND_US / 10 ? us - us % SECOND_US : us;
+}
+
+/* Begins where the last one handed out ends; at first where the settings say. */
+static int make_consumer(struct browse *browse, uint64_t *ret_pending, struct err *err)
 {
     jsConsumerConfig config;
     jsConsumerInfo  *info = NULL;
@@ -36,28 +53,57 @@ static int make_consumer(struct browse *browse, const struct browse_settings *se
     natsStatus       status;
 
     (void)jsConsumerConfig_Init(&config);
-    config.FilterSubject = settings->subject;
+    config.FilterSubject = browse->filter;
     config.AckPolicy = js_AckNone;
     config.DeliverPolicy = js_DeliverAll;
-    config.HeadersOnly = !settings->bodies;
+    config.HeadersOnly = !browse->bodies;
     config.InactiveThreshold = FORGET_S * 1000000000LL;
     config.MemoryStorage = true;
     config.Replicas = 1;
-    if (settings->from_us > 0) {
+    if (browse->from_us > 0 && browse->handed == 0) {
         config.DeliverPolicy = js_DeliverByStartTime;
-        config.OptStartTime = settings->from_us * 1000;
-    } else if (settings->from_seq > 0) {
+        config.OptStartTime = sayable_us(browse->from_us) * 1000;
+    } else if (browse->from_seq > 0 || browse->handed > 0) {
         config.DeliverPolicy = js_DeliverByStartSequence;
-        config.OptStartSeq = settings->from_seq;
+        config.OptStartSeq = browse->handed > 0 ? browse->handed + 1 : browse->from_seq;
     }
-    status = js_AddConsumer(&info, browse->stream->js, settings->stream_name, &config, NULL, &code);
+    status = js_AddConsumer(&info, browse->stream->js, browse->stream_name, &config, NULL, &code);
     if (status != NATS_OK) {
-        return stream_status(err, status, code, "reading stream %s", settings->stream_name);
+        return stream_status(err, status, code, "reading stream %s", browse->stream_name);
     }
     (void)snprintf(browse->consumer, sizeof(browse->consumer), "%s", info->Name);
-    browse->total = info->NumPending;
+    *ret_pending = info->NumPending;
     jsConsumerInfo_Destroy(info);
+    browse->next_nth = 1;
     return 0;
+}
+
+static int consumer_open(struct browse *browse, uint64_t *ret_pending, struct err *err)
+{
+    const struct pull_settings pull = {
+        .stream_name = browse->stream_name,
+        .consumer = browse->consumer,
+        .batch = BATCH,
+        .bytes = browse->bodies ? BODIES_BYTES : 0,
+    };
+
+    TRY(make_consumer(browse, ret_pending, err));
+    return pull_open(&browse->pull, browse->stream, &pull, err);
+}
+
+static void consumer_close(struct browse *browse)
+{
+    for (; browse->at < browse->count; browse->at++) {
+        msg_free(browse->msgs[browse->at]);
+    }
+    browse->at = browse->count = 0;
+    pull_close(TAKE(browse->pull));
+    if (browse->consumer[0] != '\0') {
+        /* Unanswered: the server forgets it by itself. */
+        (void)js_DeleteConsumer(browse->stream->js, browse->stream_name, browse->consumer, NULL,
+                                NULL);
+        browse->consumer[0] = '\0';
+    }
 }
 
 /* The end, by its sequence: the server's count of what is pending may be one or two too low when it
@@ -88,23 +134,18 @@ int browse_open(struct browse **ret_browse, struct stream *stream,
                 const struct browse_settings *settings, struct err *err)
 {
     CLEANUP(browse) struct browse *browse = mem_zero(1, sizeof(*browse));
-    const struct pull_settings     pull = {
-            .stream_name = settings->stream_name,
-            .consumer = browse->consumer,
-            .batch = BATCH,
-            .bytes = settings->bodies ? BODIES_BYTES : 0,
-    };
 
     browse->stream = stream;
     (void)snprintf(browse->stream_name, sizeof(browse->stream_name), "%s", settings->stream_name);
     (void)snprintf(browse->subject, sizeof(browse->subject), "%s",
                    settings->subject == NULL ? ">" : settings->subject);
+    browse->filter = settings->subject == NULL ? NULL : browse->subject;
     browse->from_seq = settings->from_seq;
     browse->from_us = settings->from_us;
+    browse->bodies = settings->bodies;
     TRY(find_last(browse, err));
     if (browse->last_seq > 0) {
-        TRY(make_consumer(browse, settings, err));
-        TRY(pull_open(&browse->pull, stream, &pull, err));
+        TRY(consumer_open(browse, &browse->total, err));
     }
     *ret_browse = TAKE(browse);
     return 0;
@@ -112,19 +153,10 @@ int browse_open(struct browse **ret_browse, struct stream *stream,
 
 void browse_close(struct browse *browse)
 {
-    if (browse == NULL) {
-        return;
+    if (browse != NULL) {
+        consumer_close(browse);
+        mem_free(browse);
     }
-    for (; browse->at < browse->count; browse->at++) {
-        msg_free(browse->msgs[browse->at]);
-    }
-    pull_close(browse->pull);
-    if (browse->consumer[0] != '\0') {
-        /* Unanswered: the server forgets it by itself. */
-        (void)js_DeleteConsumer(browse->stream->js, browse->stream_name, browse->consumer, NULL,
-                                NULL);
-    }
-    mem_free(browse);
 }
 
 uint64_t browse_total(const struct browse *browse)
@@ -132,17 +164,69 @@ uint64_t browse_total(const struct browse *browse)
     return browse->total;
 }
 
+static int begin_anew(struct browse *browse, struct err *err)
+{
+    uint64_t pending = 0;
+
+    consumer_close(browse);
+    return consumer_open(browse, &pending, err);
+}
+
+static bool is_next(const struct browse *browse)
+{
+    return browse->at < browse->count && msg_nth(browse->msgs[browse->at]) == browse->next_nth;
+}
+
+static void step(struct browse *browse)
+{
+    browse->handed = msg_seq(browse->msgs[browse->at]);
+    browse->at++;
+    browse->next_nth++;
+}
+
+/* Nothing came: slow, lost on the way, or the last one was removed meanwhile. */
+static int look_again(struct browse *browse, bool *ret_over, struct err *err)
+{
+    TRY(find_last(browse, err));
+    *ret_over = browse->handed >= browse->last_seq;
+    if (!*ret_over && ++browse->empty == EMPTY_MOST) {
+        return err_set(err, ERR_STREAM_DOWN,
+                       "the server has messages up to %llu and sends none after %llu",
+                       (unsigned long long)browse->last_seq, (unsigned long long)browse->handed);
+    }
+    return *ret_over ? 0 : begin_anew(browse, err);
+}
+
+/* Goes on until the next message is there, or there is none. */
 static int fetch(struct browse *browse, bool *ret_over, struct err *err)
 {
     *ret_over = browse->pull == NULL || browse->handed >= browse->last_seq;
-    while (!*ret_over && browse->at == browse->count) {
+    while (!*ret_over && !is_next(browse)) {
+        if (browse->at < browse->count) { /* one before it was lost */
+            TRY(begin_anew(browse, err));
+        }
         browse->at = browse->count = 0;
         TRY(pull_next(browse->pull, BATCH, BODIES_BYTES, WAIT_MS, 0, browse->msgs, &browse->count,
                       err));
-        if (browse->count == 0) { /* slow, or the last one was removed meanwhile */
-            TRY(find_last(browse, err));
-            *ret_over = browse->handed >= browse->last_seq;
+        if (browse->count == 0) {
+            TRY(look_again(browse, ret_over, err));
+        } else {
+            browse->empty = 0;
         }
+    }
+    return 0;
+}
+
+/* The next message is there, and not from before the time asked for; or there is none. */
+static int fetch_young(struct browse *browse, bool *ret_over, struct err *err)
+{
+    TRY(fetch(browse, ret_over, err));
+    while (!*ret_over && msg_stored_us(browse->msgs[browse->at]) < browse->from_us) {
+        struct stream_msg *old = browse->msgs[browse->at];
+
+        step(browse);
+        msg_free(old);
+        TRY(fetch(browse, ret_over, err));
     }
     return 0;
 }
@@ -153,16 +237,16 @@ int browse_next(struct browse *browse, struct arena *arena, struct stored_msg *r
     bool over = false;
 
     *ret_there = false;
-    if (fetch(browse, &over, err) < 0) {
+    if (fetch_young(browse, &over, err) < 0) {
         return err_add(err, "reading stream %s", browse->stream_name);
     }
     if (over || msg_seq(browse->msgs[browse->at]) > browse->last_seq) {
         return 0;
     }
-    CLEANUP(stream_msg) struct stream_msg *msg = browse->msgs[browse->at++];
+    CLEANUP(stream_msg) struct stream_msg *msg = browse->msgs[browse->at];
     const char                            *id = msg_header(msg, STREAM_HEADER_ID);
 
-    browse->handed = msg_seq(msg);
+    step(browse);
     *ret_msg = (struct stored_msg){
         .subject = arena_text(arena, bytes_of(msg_subject(msg))),
         .body = arena_bytes(arena, msg_body(msg)),

@@ -37,7 +37,7 @@ struct pull {
 struct stream_msg {
     struct stream  *stream;
     natsMsg        *msg;
-    uint64_t        seq, tries;
+    uint64_t        seq, tries, nth;
     int64_t         stored_us;
     int64_t         lease_us;
     _Atomic int64_t ours_until_us;
@@ -176,9 +176,9 @@ static void asked_less(struct pull *pull, int64_t by)
     pull->asked = pull->asked > by ? pull->asked - by : 0;
 }
 
-/* A request that ends (404, 408, 409 when its bytes are used up) says how much it did not bring. One
- * that is refused (409: consumer deleted, too many requests wait) says nothing, and asking at once
- * again would be refused at once again. */
+/* A request that ends (404, 408, 409 when its bytes are used up) says how much it did not bring.
+ * One that is refused (409: consumer deleted, too many requests wait) says nothing, and asking at
+ * once again would be refused at once again. */
 static int read_status(struct pull *pull, natsMsg *msg, struct err *err)
 {
     const char *code = "";
@@ -225,6 +225,7 @@ static int read_ack_subject(struct stream_msg *msg)
     first = count == 9 ? 4 : 6;
     msg->tries = strtoull(token[first], NULL, 10);
     msg->seq = strtoull(token[first + 1], NULL, 10);
+    msg->nth = strtoull(token[first + 2], NULL, 10);
     msg->stored_us = strtoll(token[first + 3], NULL, 10) / 1000;
     return 0;
 }
@@ -352,6 +353,11 @@ const char *msg_header(const struct stream_msg *msg, const char *name)
 uint64_t msg_seq(const struct stream_msg *msg)
 {
     return msg->seq;
+}
+
+uint64_t msg_nth(const struct stream_msg *msg)
+{
+    return msg->nth;
 }
 
 uint64_t msg_tries(const struct stream_msg *msg)

@@ -123,6 +123,7 @@ struct bytes msg_body(const struct stream_msg *msg);
 const char  *msg_header(const struct stream_msg *msg, const char *name); /* or NULL */
 uint64_t     msg_seq(const struct stream_msg *msg);                      /* in the stream */
 uint64_t     msg_tries(const struct stream_msg *msg);                    /* 1 the first time */
+uint64_t     msg_nth(const struct stream_msg *msg); /* how many-th its consumer was sent; from 1 */
 int64_t      msg_stored_us(const struct stream_msg *msg);
 void         msg_free(struct stream_msg *msg);
 DEFINE_CLEANUP(stream_msg, struct stream_msg *, msg_free)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "lib/test.h"
+#include "stream/connection.h"
 #include "world.h"
 
 static bool publish_as(struct stream *stream, const char *subject, int from, int count)
@@ -112,6 +114,24 @@ TEST(browse, keeps_to_subject_sequence_and_time)
     CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 0);
 }
 
+TEST(browse, begins_at_a_time_just_after_a_full_second)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    struct browse_settings         young = {.stream_name = "PRT_INGEST"};
+    struct stored_msg              msg = {0};
+
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 0, 3));
+    do {
+        clock_sleep_us(1000);
+        young.from_us = clock_us();
+    } while (young.from_us % 1000000 < 10000 || young.from_us % 1000000 > 50000);
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 3, 2));
+    CHECK_NUMBER(count_all(stream, arena, &young, &msg), 2);
+    young.from_us += 3600 * 1000000LL;
+    CHECK_NUMBER(count_all(stream, arena, &young, &msg), 0);
+}
+
 TEST(browse, ends_where_messages_are_removed_meanwhile)
 {
     CLEANUP(stream) struct stream *stream = world_stream();
@@ -132,4 +152,71 @@ TEST(browse, ends_where_messages_are_removed_meanwhile)
         CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
     }
     CHECK(count < 700); /* what was fetched before still comes */
+}
+
+/* The consumer that the only browse has of PRT_INGEST; "" if there is none. */
+static const char *browsing_consumer(struct arena *arena, struct stream *stream)
+{
+    natsMsg    *answer = NULL;
+    const char *found = "";
+
+    CHECK(natsConnection_RequestString(&answer, stream->nc, "$JS.API.CONSUMER.NAMES.PRT_INGEST", "",
+                                       STREAM_WAIT_MS) == NATS_OK);
+    if (answer != NULL) {
+        struct bytes json = {(const uint8_t *)natsMsg_GetData(answer),
+                             (size_t)natsMsg_GetDataLength(answer)};
+        char        *names = strstr(arena_text(arena, json), "\"consumers\":[");
+        char        *left = NULL;
+
+        names = names == NULL ? NULL : strtok_r(strchr(names, '['), "[],\"", &left);
+        while (names != NULL && strcmp(names, "validate") == 0) {
+            names = strtok_r(NULL, "[],\"", &left);
+        }
+        found = names == NULL ? "" : names;
+    }
+    natsMsg_Destroy(answer);
+    return found;
+}
+
+/* Ten of so many messages go to somebody else, as if they were lost on the way: the 257th to the
+ * 266th, since the first request brings 256. */
+static void read_with_a_loss(int messages)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    CLEANUP(browse) struct browse *browse = NULL;
+    CLEANUP(pull) struct pull     *thief = NULL;
+    struct stored_msg              msg = {0};
+    bool                           there = true;
+    uint64_t                       last = 0;
+    struct err                     err = {0};
+
+    CHECK(world_publish(stream, messages));
+    CHECK_WORKS(
+        browse_open(&browse, stream, &(struct browse_settings){.stream_name = "PRT_INGEST"}, &err));
+    CHECK_WORKS(pull_open(&thief, stream,
+                          &(struct pull_settings){.stream_name = "PRT_INGEST",
+                                                  .consumer = browsing_consumer(arena, stream),
+                                                  .batch = 10},
+                          &err));
+    for (int i = 0; i < messages && there && err.code == ERR_NONE; i++) {
+        CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+        CHECK(there && (last == 0 || msg.seq == last + 1));
+        last = msg.seq;
+        for (int stolen = 0; i == 0 && thief != NULL && stolen < 10; stolen++) {
+            msg_free(world_next(thief));
+        }
+    }
+    CHECK_WORKS(browse_next(browse, arena, &msg, &there, &err));
+    CHECK(!there);
+}
+
+TEST(browse, reads_again_what_was_lost_on_the_way)
+{
+    read_with_a_loss(600);
+}
+
+TEST(browse, reads_again_what_was_lost_at_the_end)
+{
+    read_with_a_loss(266);
 }
