@@ -29,7 +29,8 @@ struct publisher {
     int                  first_free;
     atomic_int           busy;
     int64_t              look_at_us; /* when late ones are looked for again; the pump's */
-    pthread_mutex_t      lock;       /* of the slots */
+    bool                 unread_for_long; /* the server reads nothing: nobody waits for it again */
+    pthread_mutex_t      lock;            /* of the slots, and of unread_for_long */
     pthread_cond_t       came_free;
 };
 

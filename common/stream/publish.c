@@ -17,7 +17,9 @@
 
 enum {
     LATE_LOOK_MS = 250,
-    UNSENT_MOST = 16 * 1024 * 1024, /* bytes, in the library's buffer, which it moves at each write */
+    UNSENT_MOST =
+        4 * 1024 * 1024,     /* bytes, in the library's buffer, which it moves at each write */
+    UNSENT_WAIT_US = 500000, /* whoever waits for nothing else waits so long for these */
     UNSENT_LOOK_US = 1000
 };
 
@@ -229,10 +231,8 @@ static natsStatus send_msg(struct stream *stream, const struct publication *what
     const struct {
         const char *name, *value;
     } headers[] = {
-        {STREAM_HEADER_ID, what->id},
-        {STREAM_HEADER_REPLY, what->reply},
-        {STREAM_HEADER_REQUEST, what->request},
-        {STREAM_HEADER_PARENT, what->parent},
+        {STREAM_HEADER_ID, what->id},           {STREAM_HEADER_REPLY, what->reply},
+        {STREAM_HEADER_REQUEST, what->request}, {STREAM_HEADER_PARENT, what->parent},
         {STREAM_HEADER_REPLAY, what->replay},
     };
     natsStatus status = natsMsg_Create(&msg, what->subject, answer, (const char *)what->body.data,
@@ -252,10 +252,30 @@ static natsStatus send_msg(struct stream *stream, const struct publication *what
     return status;
 }
 
-/* The lock is held. */
-static bool is_full(struct stream *stream)
+static bool is_unread(struct stream *stream)
 {
-    return stream->publisher.first_free < 0 || natsConnection_Buffered(stream->nc) > UNSENT_MOST;
+    return natsConnection_Buffered(stream->nc) > UNSENT_MOST;
+}
+
+/* The lock is held. Is it worth while to wait? More than the server reads at the moment makes every
+ * publisher wait, as a socket would; a server that stands still is waited for once. */
+static bool may_publish_later(struct stream *stream, int64_t now, int64_t since, int64_t wait_us)
+{
+    struct publisher *publisher = &stream->publisher;
+    int64_t           most = publisher->unread_for_long ? 0 : UNSENT_WAIT_US;
+
+    if (publisher->first_free < 0) {
+        return now < since + wait_us;
+    }
+    if (!is_unread(stream)) {
+        publisher->unread_for_long = false;
+        return false;
+    }
+    if (now < since + (wait_us > most ? wait_us : most)) {
+        return true;
+    }
+    publisher->unread_for_long = true;
+    return false;
 }
 
 static int overloaded(struct stream *stream, struct err *err)
@@ -273,7 +293,7 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
                            publish_done done, void *arg, struct err *err)
 {
     struct publisher *publisher = &stream->publisher;
-    int64_t           until = clock_mono_us() + wait_us;
+    int64_t           since = clock_mono_us();
     char              answer[160];
     uint32_t          generation;
     natsStatus        status;
@@ -282,14 +302,13 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
 
     TRY(stream_connected(stream, err));
     (void)pthread_mutex_lock(&publisher->lock);
-    for (int64_t now = clock_mono_us(); now < until && is_full(stream); now = clock_mono_us()) {
-        int64_t look = now + UNSENT_LOOK_US;
-
+    for (int64_t now = since; may_publish_later(stream, now, since, wait_us);
+         now = clock_mono_us()) {
         /* A place that comes free is told; that the server has read is only seen. */
         wait_until(&publisher->came_free, &publisher->lock,
-                   publisher->first_free < 0 || look > until ? until : look);
+                   publisher->first_free < 0 ? since + wait_us : now + UNSENT_LOOK_US);
     }
-    if (is_full(stream)) {
+    if (publisher->first_free < 0 || publisher->unread_for_long) {
         int failed = overloaded(stream, err);
 
         (void)pthread_mutex_unlock(&publisher->lock);

@@ -139,11 +139,34 @@ TEST(publish, holds_so_much_and_no_more_for_a_server_that_does_not_read)
            stream_publish_async(stream, &one, count_answer, &counts, &err) == 0) {
         counts.begun++;
     }
-    jetstream_thaw();
     CHECK_NUMBER(err.code, ERR_OVERLOADED);
     CHECK(strstr(err.story, "does not read") != NULL);
+    CHECK(counts.begun > 8); /* 2 MiB: it is not the window that is full */
+    jetstream_thaw();
     CHECK(wait_for(none_in_flight, &counts)); /* stored, or late where the machine is busy */
     CHECK_WORKS(stream_publish(stream, &one, NULL, &err));
+}
+
+TEST(publish, waits_while_the_server_reads_slower_than_we_write)
+{
+    enum { BODY_BYTES = 256 * 1024, COUNT = 200 }; /* 50 MiB of the 64 the stream may hold */
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(buf) struct buf        body = {0};
+    struct publication             one = {.subject = "prt.ingest.acme.t.chunk"};
+    struct counts                  counts = {0};
+    struct err                     err = {0};
+
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.data, 'x', BODY_BYTES);
+    body.size = BODY_BYTES;
+    one.body = buf_bytes(&body);
+    while (counts.begun < COUNT &&
+           stream_publish_async(stream, &one, count_answer, &counts, &err) == 0) {
+        counts.begun++;
+    }
+    CHECK_NUMBER(err.code, ERR_NONE);
+    CHECK(wait_for(none_in_flight, &counts));
+    CHECK_NUMBER(atomic_load(&counts.failed), 0);
 }
 
 TEST(publish, says_that_a_stream_is_full_and_drops_nothing)
