@@ -67,9 +67,12 @@ WARN_UNUSED int stream_publish(struct stream *stream, const struct publication *
 WARN_UNUSED int stream_publish_all(struct stream *stream, const struct publication *what,
                                    size_t count, struct err *err);
 
-/* Returns at once; `done` is called exactly once, later or before the return, with failed NULL when
- * the stream has stored it at seq. A failed one may be stored nevertheless: its answer may be what
- * was lost. -1 (OVERLOADED: the window is full, STREAM_DOWN, TOO_LARGE): done is never called. */
+/* Returns at once where the server keeps up. Where 4 MiB wait to be read by it, waits until it has,
+ * as writing to a socket would; for at most half a second, and not again before it has read. `done`
+ * is called exactly once, later or before the return, with failed NULL when the stream has stored
+ * it at seq. A failed one may be stored nevertheless: its answer may be what was lost. -1
+ * (OVERLOADED: the window is full or the server reads nothing, STREAM_DOWN, TOO_LARGE): done is
+ * never called. Not to be called from a callback. */
 typedef void (*publish_done)(void *arg, uint64_t seq, const struct err *failed);
 WARN_UNUSED int stream_publish_async(struct stream *stream, const struct publication *what,
                                      publish_done done, void *arg, struct err *err);

@@ -7,13 +7,14 @@ export PRT_QA_JOBS=2
 prt qa-image >/dev/null
 farm_up
 
-# More than one piece of a log at once, and then long enough to be killed in.
+# More than one piece of a log at once, and then on until it is let go.
 session_make "$work/s" <<'END'
-import time
+import os, time
 def test_it(capfd):
     with capfd.disabled():
         print("x" * 300000 + "\nflooded", flush=True)
-    time.sleep(8)
+    while not os.path.exists("/prt/in/go"):
+        time.sleep(0.02)
 END
 followed=$(prt submit "$work/s")
 erased=$(prt submit "$work/s")
@@ -35,7 +36,7 @@ prt erase "$erased" --yes
 all_gone() { ! pieces "$erased" | grep -q .; }
 wait_until all_gone
 
-verdict() { [ "$(prt view "$followed" --field /qa/validation/status 2>/dev/null)" = passed ]; }
+verdict() { runs_let_go; [ "$(prt view "$followed" --field /qa/validation/status 2>/dev/null)" = passed ]; }
 WAIT_SECONDS=180 wait_until verdict
 wait "$follower"
 prt log "$followed" >"$work/log"

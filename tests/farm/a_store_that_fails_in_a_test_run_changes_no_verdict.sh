@@ -9,12 +9,14 @@ store_behind_proxy
 farm_up
 
 session_make "$work/s" <<'END'
-import time
+import os, time
 def test_it():
-    time.sleep(1)
+    while not os.path.exists("/prt/in/go"):
+        time.sleep(0.02)
 END
 runs() { find "$work/var/qa/jobs" -name in-after 2>/dev/null | grep -q .; }
-over_for_want_of_it() { ! runs && grep -q blob_down "$work/var/log/worker-qa-1.log"; }
+over_for_want_of_it() { runs_let_go; ! runs && grep -q blob_down "$work/var/log/worker-qa-1.log"; }
+let_go_and_judged() { runs_let_go; judged "$1"; }
 
 for mode in refuse busy; do
     trace=$(prt submit "$work/s")
@@ -23,7 +25,7 @@ for mode in refuse busy; do
     wait_until over_for_want_of_it
     expect "$(db "SELECT count(*) FROM qa_results JOIN traces USING (trace_no) WHERE trace_id = '$trace'")" = 0
     echo pass >"$work/mode"
-    WAIT_SECONDS=180 wait_until judged "$trace"
+    WAIT_SECONDS=180 wait_until let_go_and_judged "$trace"
     expect "$(prt view "$trace" --field /qa/validation/status)" = passed
     expect "$(db "SELECT count(*) FROM qa_results JOIN traces USING (trace_no) WHERE trace_id = '$trace'")" = 1
     : >"$work/var/log/worker-qa-1.log"

@@ -119,6 +119,9 @@ session_make() {
     cat >"$1/after/test_it.py"
 }
 
+# Tests that run now and wait for the file go among their inputs (/prt/in) go on.
+runs_let_go() { find "$work/var/qa/jobs" -type d -name 'in-*' -exec touch {}/go \; 2>/dev/null || true; }
+
 judged() { [ "$(prt view "$1" --field /qa/judge/model 2>/dev/null)" != "" ]; }
 
 # Sends the three examples at once; their ids end up in $work/trace.<session>.
