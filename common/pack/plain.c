@@ -122,8 +122,7 @@ static const struct compression *compression_of(struct bytes head)
     return is_lzma(head) ? &lzma : NULL;
 }
 
-/* -------------------------------------- through libarchive --------------------------------------
- */
+/* -------------------------------------- through libarchive ------------------------------ */
 
 static la_ssize_t raw_take(struct archive *archive, void *self, const void **ret_data)
 {

@@ -80,7 +80,10 @@ static int lzma_read(struct window *window, struct bytes *packed, bool last,
     lzma->next_out = window->room;
     lzma->avail_out = sizeof(window->room);
     switch (lzma_code(lzma, last ? LZMA_FINISH : LZMA_RUN)) {
-    case LZMA_OK:
+    case LZMA_OK: /* it says so once more when it had nothing to do */
+        if (last && lzma->avail_in == packed->size && lzma->avail_out == sizeof(window->room)) {
+            return damaged(window, "it ends in the middle", err);
+        }
         break;
     case LZMA_STREAM_END:
         window->lzma_ended = true;

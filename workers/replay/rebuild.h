@@ -2,11 +2,11 @@
 /*
  * rebuild.h - takes all that PRT_INGEST keeps of a trace once more, and puts right what is not.
  *
- *   no row ------------------> its messages are taken as if they had just come          added
- *   whole (whole.h) ---------> its messages are taken; known ones change nothing        right, or
- * added damaged -----------------> what was derived goes, its messages are taken anew       rebuilt
- *        ... and the chain does not come out as it was: nothing is changed              lost
- *   erased ------------------> left alone                                               erased
+ *   no row -----------> its messages are taken as if they had just come            added
+ *   whole (whole.h) --> its messages are taken; known ones change nothing          right, or added
+ *   damaged ----------> what was derived goes, its messages are taken anew         rebuilt
+ *      ... and the chain does not come out as it was: nothing is changed           lost
+ *   erased -----------> left alone                                                 erased
  *
  * One transaction under the lock of the trace's row, beside whatever the workers do meanwhile. What
  * the stage refuses now it refused the first time: that makes no second dead letter. A message that

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "lib/test.h"
 #include "pack/pack.h"
+#include "pack/plain.h"
 
 static const struct pack_limits wide = {.bytes = 64 << 20, .entries = 1000, .ratio = 200};
 
@@ -202,6 +203,41 @@ TEST(forms, are_refused_when_cut_short)
         whole = packing_end(&packing);
         whole.size /= 2;
         expect_refused(taken[i].name, whole, "truncated_or_damaged");
+        buf_done(&packing.bytes);
+    }
+}
+
+/* At every length: also where no byte of an entry is missing. */
+TEST(forms, are_refused_wherever_a_compression_is_cut)
+{
+    for (size_t i = 0; i < COUNT_OF(taken); i++) {
+        struct packing packing;
+        struct bytes   whole;
+
+        if (taken[i].filter == archive_write_add_filter_none ||
+            taken[i].filter == archive_write_add_filter_compress) { /* they do not tell their end */
+            continue;
+        }
+        packing_start(&packing, &taken[i], NULL);
+        packing_put(&packing, "a", 100, false);
+        whole = packing_end(&packing);
+        for (size_t size = 16; size < whole.size; size++) {
+            CLEANUP(plain) struct plain *plain = NULL;
+            struct bytes                 cut = {whole.data, size};
+            struct bytes                 got = {0};
+            struct err                   err = {0};
+            int                          read;
+
+            plain = plain_new((struct pack_source){bytes_read, &cut});
+            do {
+                read = plain_read(plain, &got, &err);
+            } while (read == 0 && got.size > 0);
+            if (read == 0) {
+                test_failed(__FILE__, __LINE__, "%s of %zu bytes was taken when cut to %zu",
+                            taken[i].name, whole.size, size);
+                break;
+            }
+        }
         buf_done(&packing.bytes);
     }
 }

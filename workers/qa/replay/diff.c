@@ -24,8 +24,7 @@ const char *diff_fault_word(enum diff_fault fault)
     return words[fault];
 }
 
-/* -------------------------------- what git writes above the hunks --------------------------------
- */
+/* ------------------------- what git writes above the hunks ------------------------- */
 
 /* What the lines between "diff --git" and the first hunk said. */
 struct git_head {

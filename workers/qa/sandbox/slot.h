@@ -2,8 +2,9 @@
 /*
  * slot.h - one warm container: made, given to a job, removed.
  *
- *   EMPTY -- slot_begin, slot_make --> READY -- taken --> TAKEN -- slot_run --> USED -- slot_clear
- * --> EMPTY
+ *   EMPTY --slot_begin, slot_make--> READY --taken--> TAKEN --slot_run--> USED
+ *     ^                                                                     |
+ *     +-----------------------------slot_clear------------------------------+
  *
  * Whoever holds the lock of the pool sets the state; TAKEN is also what is being made or cleared.
  */

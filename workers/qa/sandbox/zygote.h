@@ -3,12 +3,14 @@
  * zygote.h - a process that has imported Python's test machinery, from which the first process of
  * every warm container is forked: the import is paid once, not once a job.
  *
- *     worker -- control, SCM_RIGHTS --> zygote          root of the pool's user namespace
- *                                          | fork           (a range of host uids that nobody has)
- *                                       usher               enters the container's namespaces,
- * forks, | fork           waits, tells the keeper the exit status container: keeper (pid 1, another
- * guest             in the container's cgroup; gives up the uid, made by runc, idle) rights, the
- * uid, the descriptors
+ *   worker --control, SCM_RIGHTS--> zygote   root of the pool's user namespace: a range of host
+ *                                     |      uids that nobody has
+ *                                     +-> usher   enters the container's namespaces, forks, waits,
+ *                                           |     tells the keeper the exit status
+ *                                           +-> guest   in the container's cgroup; gives up the
+ *                                                       rights, the uid, the descriptors
+ *
+ * The container's keeper (pid 1, another uid) was made by runc and is idle: it holds it open.
  *
  * Why that is safe. The zygote runs the base's own Python and our own files only; it never sees a
  * workspace, an order or anything else of a job, and it has no rights on the host. The guest is
