@@ -34,10 +34,15 @@ static void take_usage(void *arg, bool on)
     struct usage_pair *pair = arg;
     size_t             count = 0;
 
-    pair->own_cpu_s = own_cpu_s() - pair->own_cpu_s;
+    if (!on) { /* looking through the processes is no part of the load */
+        pair->own_cpu_s = own_cpu_s() - pair->own_cpu_s;
+    }
     pair->at_us = clock_mono_us() - pair->at_us;
     if (bench_usage_read(pair->cli, on ? &pair->before : &pair->after, &count, &pair->err) == 0) {
         pair->count = on ? count : (count < pair->count ? count : pair->count);
+    }
+    if (on) {
+        pair->own_cpu_s = own_cpu_s();
     }
 }
 
