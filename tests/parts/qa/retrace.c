@@ -333,6 +333,32 @@ TEST(retrace, makes_no_run_twice_on_the_same_tree)
     CHECK(log_count(world, validation, "== claim-") == 2);
 }
 
+/* Each run asks for the dependency layer and keeps it for the job. */
+TEST(retrace, makes_many_runs_of_a_project_that_names_dependencies)
+{
+    WORLD();
+    enum { RUNS = 7 };
+    const char            *lines[RUNS + 1] = {NULL};
+    int64_t                most = world->config.qa_claims;
+    const struct snapshot *tree =
+        world_snapshot(world, FILES("pyproject.toml", "[project]\nname = 'a'\nversion = '1'\n",
+                                    "test_a.py", "def test_a(): pass\n"));
+    const struct value *validation;
+
+    for (int i = 0; i < RUNS; i++) {
+        lines[i] = arena_format(world->arena,
+                                "{\"framework\":\"pytest\",\"num_failed\":0,\"num_passed\":1,"
+                                "\"selection\":\"-k 'test_a and not no_%d'\",\"seq\":%d,"
+                                "\"type\":\"test_run\"}",
+                                i, i);
+    }
+    world->config.qa_claims = RUNS;
+    validation = ask(world, tree, tree, document_lines(world, lines));
+    world->config.qa_claims = most;
+    expect(world, validation, "/status", "\"passed\"");
+    expect(world, validation, arena_format(world->arena, "/claims/%d/agrees", RUNS - 1), "true");
+}
+
 TEST(retrace, says_why_a_test_run_could_not_be_made_again)
 {
     WORLD();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "workers/qa/sandbox/job.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,9 +61,10 @@ void job_close(struct job *job)
         if (dir_remove(job->dir, &ignored) < 0) {
             ignored.code = ERR_NONE; /* the next worker that starts reaps it */
         }
-        for (size_t i = 0; i < job->held_count; i++) {
-            fd_close(job->held[i]);
+        for (size_t i = 0; i < job->held.size / sizeof(int); i++) {
+            fd_close(((const int *)(const void *)job->held.data)[i]);
         }
+        buf_done(&job->held);
         fd_close(job->lock);
         arena_free(job->arena);
     }
@@ -72,8 +72,7 @@ void job_close(struct job *job)
 
 void job_hold(struct job *job, int fd)
 {
-    assert(job->held_count < COUNT_OF(job->held));
-    job->held[job->held_count++] = fd;
+    buf_put(&job->held, (struct bytes){(const uint8_t *)&fd, sizeof(fd)});
 }
 
 /* Open and locked by us when its worker is gone; -1 when it lives or was never there. */

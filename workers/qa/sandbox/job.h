@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/err.h"
 
 struct job {
@@ -22,8 +23,7 @@ struct job {
     const char   *id;  /* [a-z0-9-], at most JOB_ID_MOST; the ids of its containers start with it */
     const char   *dir; /* empty but for its lock */
     int           lock;
-    int           held[4]; /* job_hold */
-    size_t        held_count;
+    struct buf    held; /* int each: job_hold */
 };
 
 enum { JOB_ID_MOST = 32 };
