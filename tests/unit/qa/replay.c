@@ -284,6 +284,29 @@ TEST(tree, differs_by_the_first_file_and_not_by_what_running_leaves_behind)
     CHECK_TEXT(path, "a/f");
 }
 
+TEST(tree, differs_where_a_link_stands_for_a_directory)
+{
+    CLEANUP(bench) struct bench here = {0};
+    CLEANUP(bench) struct bench there = {0};
+    const char                 *path = NULL;
+
+    bench_open(&here);
+    bench_open(&there);
+    put(&here, "other/f", "1");
+    put(&there, "other/f", "1");
+    put(&here, "a/f", "1");
+    CHECK(symlink("other", path_of(&there, "a")) == 0);
+    CHECK_NUMBER(difference(&here, &there, &path), TREE_ONLY_HERE);
+    CHECK_TEXT(path, "a/f");
+    CHECK_NUMBER(difference(&there, &here, &path), TREE_ONLY_THERE);
+    CHECK_TEXT(path, "a/f");
+
+    CHECK(unlink(path_of(&here, "a/f")) == 0);
+    CHECK_NUMBER(difference(&here, &there, &path), TREE_DIFFERS);
+    CHECK_TEXT(path, "a");
+    CHECK_NUMBER(difference(&there, &here, &path), TREE_DIFFERS);
+}
+
 TEST(claim, samples_the_first_the_last_and_evenly_between)
 {
     for (int64_t most = 0; most <= 9; most++) {

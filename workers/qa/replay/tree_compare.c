@@ -67,6 +67,12 @@ static void dir_done(DIR *dir)
 }
 DEFINE_CLEANUP(dir, DIR *, dir_done)
 
+/* Is there nothing at such a path? It ends, or a file or a link is where a directory would be. */
+static bool is_nothing(int why)
+{
+    return why == ENOENT || why == ENOTDIR || why == ELOOP;
+}
+
 /* Sorted, without caches. None where the path is no directory. */
 static int names_read(struct comparison *comparison, const struct tree *tree, const char *path,
                       struct names *ret_names, struct err *err)
@@ -80,9 +86,7 @@ static int names_read(struct comparison *comparison, const struct tree *tree, co
     if (dir == NULL) {
         fd_close(fd);
         *ret_names = names;
-        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
-                   ? 0
-                   : err_errno(err, "comparing %s", path);
+        return is_nothing(errno) ? 0 : err_errno(err, "comparing %s", path);
     }
     while ((entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
@@ -115,7 +119,7 @@ static int kind_of(const struct tree *tree, const char *path, struct stat *ret_i
     CLEANUP(fd) int fd = open_at(tree, path, O_PATH | O_NOFOLLOW);
 
     if (fd < 0 || fstat(fd, ret_info) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(err, "comparing %s", path);
+        return is_nothing(errno) ? 0 : err_errno(err, "comparing %s", path);
     }
     return (int)(ret_info->st_mode & S_IFMT);
 }
