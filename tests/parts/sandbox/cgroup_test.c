@@ -164,3 +164,53 @@ TEST(cgroup, refuses_a_machine_that_lacks_a_controller_and_names_it)
     CHECK_FAILS(cgroups_find(two.root, &cgroups, &err), ERR_SANDBOX_UNFIT);
     CHECK(strstr(err.story, "memory") != NULL && strstr(err.story, "cgroup.controllers") != NULL);
 }
+
+static const char *text_of(const struct tree *tree, const char *below)
+{
+    struct bytes bytes;
+    struct err   err = {0};
+
+    CHECK_WORKS(file_read(tree->arena, arena_format(tree->arena, "%s/%s", tree->root, below), 4096,
+                          &bytes, &err));
+    return arena_text(tree->arena, bytes);
+}
+
+/* A container's own root has a type; the machine's has none. */
+TEST(cgroup, makes_room_in_a_root_that_is_a_containers_own_and_in_no_other)
+{
+    CLEANUP(tree) struct tree machine = tree_v2();
+    CLEANUP(tree) struct tree pod = tree_v2();
+    struct cgroups            cgroups;
+    struct err                err = {0};
+
+    put(&machine, "cgroup.subtree_control", "cpuset io\n");
+    CHECK_WORKS(cgroups_find(machine.root, &cgroups, &err));
+    CHECK_WORKS(cgroups_make_room(&cgroups, &err));
+    CHECK_TEXT(text_of(&machine, "cgroup.subtree_control"), "cpuset io\n");
+
+    put(&pod, "cgroup.type", "domain\n");
+    put(&pod, "cgroup.procs", "");
+    put(&pod, "cgroup.subtree_control", "");
+    put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
+    CHECK_WORKS(cgroups_find(pod.root, &cgroups, &err));
+    CHECK_WORKS(cgroups_make_room(&cgroups, &err));
+    CHECK_TEXT(text_of(&pod, "cgroup.subtree_control"), "+memory +pids +cpu");
+    put(&pod, "cgroup.subtree_control", "cpu memory pids\n");
+    CHECK_WORKS(cgroups_make_room(&cgroups, &err));
+    CHECK_TEXT(text_of(&pod, "cgroup.subtree_control"), "cpu memory pids\n");
+}
+
+TEST(cgroup, moves_no_process_that_has_no_number_here)
+{
+    CLEANUP(tree) struct tree pod = tree_v2();
+    struct cgroups            cgroups;
+    struct err                err = {0};
+
+    put(&pod, "cgroup.type", "domain\n");
+    put(&pod, "cgroup.procs", "12\n0\n13\n");
+    put(&pod, "cgroup.subtree_control", "");
+    put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
+    CHECK_WORKS(cgroups_find(pod.root, &cgroups, &err));
+    CHECK_FAILS(cgroups_make_room(&cgroups, &err), ERR_SANDBOX_UNFIT);
+    CHECK_TEXT(text_of(&pod, CGROUP_WORKERS "/cgroup.procs"), "12\n");
+}

@@ -433,6 +433,38 @@ TEST(runc, leaves_neither_state_nor_groups_behind_even_of_processes_that_outlive
     CHECK_TEXT(remains(world, ran.id), "");
 }
 
+/* Of a container whose worker died before runc had written down what it is. */
+TEST(runc, reaps_the_group_of_a_container_that_was_still_being_made)
+{
+    const char   *why;
+    struct world *world = world_of("runc", &why);
+    const char   *id = "prt-qa-0123456789abcdef-t";
+    struct err    err = {0};
+    struct bytes  out;
+    int           reaped = -1;
+
+    if (world == NULL) {
+        SKIP(why);
+    }
+    {
+        const char *const argv[] = {
+            "sh", "-c",
+            arena_format(world->arena,
+                         "mkdir %s/runc/%s; tail -f /dev/null </dev/null >/dev/null 2>&1 & "
+                         "for at in /sys/fs/cgroup /sys/fs/cgroup/memory /sys/fs/cgroup/pids; do"
+                         "    [ -e $at/cgroup.procs ] && mkdir -p $at/pr-telemetry/%s &&"
+                         "    echo $! >$at/pr-telemetry/%s/cgroup.procs; done; true",
+                         world->settings.dir, id, id, id),
+            NULL};
+
+        CHECK_WORKS(process_ask(world->arena, argv, 4096, 30000, &out, &err));
+    }
+    CHECK(strstr(remains(world, id), "/sys/fs/cgroup/") != NULL);
+    CHECK_WORKS(sandbox_reap(world->sandbox, &reaped, &err));
+    CHECK_NUMBER(reaped, 1);
+    CHECK_TEXT(remains(world, id), "");
+}
+
 TEST(sandbox, finds_an_engine_by_itself_where_this_machine_can_hold_every_limit)
 {
     const char   *why;

@@ -3,15 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "workers/qa/sandbox/job.h"
 
-enum { CPU_PERIOD_US = 100000 }; /* as runc_config.c asks for */
+enum {
+    CPU_PERIOD_US = 100000, /* as runc_config.c asks for */
+    CLEAR_MS = 10000,       /* until what was killed is gone */
+    MOVE_ROUNDS = 100       /* for processes that are being forked meanwhile */
+};
+
+/* What a job's group limits. */
+static const char *const controllers[] = {"memory", "pids", "cpu"};
 
 static bool is_there(const char *path)
 {
@@ -55,7 +65,6 @@ static bool has_word(const char *text, const char *word)
 
 int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err)
 {
-    static const char *const     names[] = {"memory", "pids", "cpu"};
     CLEANUP(arena) struct arena *arena = arena_new();
     const char                  *unified = "";
     const char                  *list = arena_format(arena, "%s/cgroup.controllers", root);
@@ -64,12 +73,12 @@ int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err)
     if (found.v2) {
         TRY(small_file(arena, list, &unified, err));
     }
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (found.v2 ? !has_word(unified, names[i])
-                     : !is_there(arena_format(arena, "%s/%s/tasks", root, names[i]))) {
+    for (size_t i = 0; i < COUNT_OF(controllers); i++) {
+        if (found.v2 ? !has_word(unified, controllers[i])
+                     : !is_there(arena_format(arena, "%s/%s/tasks", root, controllers[i]))) {
             return err_set(err, ERR_SANDBOX_UNFIT,
-                           "the kernel's cgroups (%s) give no %s limit here%s", root, names[i],
-                           found.v2 ? "; it is not in cgroup.controllers" : "");
+                           "the kernel's cgroups (%s) give no %s limit here%s", root,
+                           controllers[i], found.v2 ? "; it is not in cgroup.controllers" : "");
         }
     }
     if (!found.v2 && !is_there(arena_format(arena, "%s/cpu/cpu.cfs_quota_us", root))) {
@@ -85,6 +94,75 @@ int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err)
     }
     *ret_cgroups = found;
     return 0;
+}
+
+/* -------------------- v2: a root that is a container's own -------------------- */
+
+static bool controllers_given(struct arena *arena, const char *path)
+{
+    const char *given;
+    struct err  ignored = {0};
+
+    if (small_file(arena, path, &given, &ignored) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(controllers); i++) {
+        if (!has_word(given, controllers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int text_write(const char *path, const char *text, struct err *err)
+{
+    CLEANUP(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    return fd < 0 ? err_errno(err, "opening %s", path) : fd_write_all(fd, bytes_of(text), err);
+}
+
+/* Whoever is in the group, one after the other; *ret_moved: there was somebody. */
+static int group_move(struct arena *arena, const char *from, const char *to, bool *ret_moved,
+                      struct err *err)
+{
+    const char     *path = arena_format(arena, "%s/cgroup.procs", to);
+    CLEANUP(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    const char     *pids;
+    char           *end;
+    long            pid;
+
+    if (fd < 0) {
+        return err_errno(err, "opening %s", path);
+    }
+    TRY(small_file(arena, arena_format(arena, "%s/cgroup.procs", from), &pids, err));
+    *ret_moved = *pids != '\0';
+    for (; (pid = strtol(pids, &end, 10)) > 0; pids = end) {
+        if (dprintf(fd, "%ld\n", pid) < 0 && errno != ESRCH) { /* it ended meanwhile */
+            return err_errno(err, "moving process %ld out of %s", pid, from);
+        }
+    }
+    /* 0: no number in this pid namespace. */
+    return end == pids ? 0
+                       : err_set(err, ERR_SANDBOX_UNFIT,
+                                 "%s holds a process of another pid namespace", from);
+}
+
+int cgroups_make_room(const struct cgroups *cgroups, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char *given = arena_format(arena, "%s/cgroup.subtree_control", cgroups->root);
+    const char *leaf = arena_format(arena, "%s" CGROUP_WORKERS, cgroups->root);
+    bool        moved = true;
+
+    if (!cgroups->v2 || !is_there(arena_format(arena, "%s/cgroup.type", cgroups->root)) ||
+        controllers_given(arena, given)) {
+        return 0;
+    }
+    TRY(dir_make(leaf, 0755, err));
+    for (int i = 0; moved && i < MOVE_ROUNDS; i++) {
+        TRY(group_move(arena, cgroups->root, leaf, &moved, err));
+    }
+    return text_write(given, "+memory +pids +cpu", err);
 }
 
 const char *cgroup_path(struct arena *arena, const char *id)
@@ -187,22 +265,35 @@ static int group_join(const char *path, const char *pid, struct err *err)
     return fd < 0 ? err_errno(err, "opening %s", path) : fd_write_all(fd, bytes_of(pid), err);
 }
 
+/* A job's group, in each hierarchy that may have it. */
+static int group_paths(const struct cgroups *cgroups, struct arena *arena, const char *id,
+                       const char ***ret_paths, size_t *ret_count, struct err *err)
+{
+    const char *below = cgroup_path(arena, id);
+
+    if (cgroups->v2) {
+        *ret_paths = arena_get(arena, sizeof(char *));
+        (*ret_paths)[0] = arena_format(arena, "%s%s", cgroups->root, below);
+        *ret_count = 1;
+        return 0;
+    }
+    TRY(dir_list(arena, cgroups->root, ret_paths, ret_count, err));
+    for (size_t i = 0; i < *ret_count; i++) {
+        (*ret_paths)[i] = arena_format(arena, "%s/%s%s", cgroups->root, (*ret_paths)[i], below);
+    }
+    return 0;
+}
+
 int cgroup_join(const struct cgroups *cgroups, const char *id, pid_t pid, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    const char                  *below = cgroup_path(arena, id);
     const char                  *number = arena_format(arena, "%d", (int)pid);
-    const char                 **names;
+    const char                 **paths;
     size_t                       count;
 
-    if (cgroups->v2) {
-        return group_join(arena_format(arena, "%s%s/cgroup.procs", cgroups->root, below), number,
-                          err);
-    }
-    TRY(dir_list(arena, cgroups->root, &names, &count, err));
+    TRY(group_paths(cgroups, arena, id, &paths, &count, err));
     for (size_t i = 0; i < count; i++) {
-        TRY(group_join(arena_format(arena, "%s/%s%s/cgroup.procs", cgroups->root, names[i], below),
-                       number, err));
+        TRY(group_join(arena_format(arena, "%s/cgroup.procs", paths[i]), number, err));
     }
     return 0;
 }
@@ -215,20 +306,64 @@ static bool group_gone(const char *path)
 bool cgroup_remove(const struct cgroups *cgroups, const char *id)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    const char                  *below = cgroup_path(arena, id);
-    const char                 **names;
+    const char                 **paths;
     size_t                       count;
     bool                         gone = true;
     struct err                   ignored = {0};
 
-    if (cgroups->v2) {
-        return group_gone(arena_format(arena, "%s%s", cgroups->root, below));
-    }
-    if (dir_list(arena, cgroups->root, &names, &count, &ignored) < 0) {
+    if (group_paths(cgroups, arena, id, &paths, &count, &ignored) < 0) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        gone = group_gone(arena_format(arena, "%s/%s%s", cgroups->root, names[i], below)) && gone;
+        gone = group_gone(paths[i]) && gone;
     }
     return gone;
+}
+
+/* cgroup.kill takes those that are being forked as well; before Linux 5.14, and with v1, they are
+ * met in the next round. */
+static int group_kill(struct arena *arena, const char *path, struct err *err)
+{
+    CLEANUP(fd)
+    int         fd = open(arena_format(arena, "%s/cgroup.kill", path), O_WRONLY | O_CLOEXEC);
+    const char *pids;
+    char       *end;
+
+    if (fd >= 0) {
+        return fd_write_all(fd, bytes_of("1"), err);
+    }
+    TRY(small_file(arena, arena_format(arena, "%s/cgroup.procs", path), &pids, err));
+    for (long pid; (pid = strtol(pids, &end, 10)) > 0; pids = end) {
+        (void)kill((pid_t)pid, SIGKILL); /* gone already: fine */
+    }
+    return 0;
+}
+
+static int group_clear(struct arena *arena, const char *path, int64_t until_us, struct err *err)
+{
+    while (!group_gone(path)) {
+        if (group_kill(arena, path, err) < 0 && err->code != ERR_NOT_FOUND) {
+            return -1;
+        }
+        err_clear(err);
+        if (clock_mono_us() > until_us) {
+            return err_set(err, ERR_SANDBOX_FAILED, "processes in %s do not end when killed", path);
+        }
+        clock_sleep_ms(1);
+    }
+    return 0;
+}
+
+int cgroup_clear(const struct cgroups *cgroups, const char *id, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    int64_t                      until_us = clock_mono_us() + CLEAR_MS * 1000LL;
+    const char                 **paths;
+    size_t                       count;
+
+    TRY(group_paths(cgroups, arena, id, &paths, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(group_clear(arena, paths[i], until_us, err));
+    }
+    return 0;
 }

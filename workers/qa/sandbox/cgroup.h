@@ -18,11 +18,17 @@ struct cgroups {
     bool        swap_limit; /* swap can be limited; false only where there is none */
 };
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
+#define CGROUP_ROOT    "/sys/fs/cgroup"
+#define CGROUP_WORKERS "/pr-telemetry-workers"
 
 /* SANDBOX_UNFIT names the controller that is missing, or swap that could not be limited. `root` is
  * kept. */
 WARN_UNUSED int cgroups_find(const char *root, struct cgroups *ret_cgroups, struct err *err);
+
+/* Of v2, in a container: a group with processes in it cannot give limits to groups below it, and
+ * the root that a container sees is such a group. Moves everybody there into CGROUP_WORKERS
+ * below it, once. The machine's own root is no such group; nothing happens. */
+WARN_UNUSED int cgroups_make_room(const struct cgroups *cgroups, struct err *err);
 
 /* The path of a job's group below the roots, as runc wants it. */
 const char *cgroup_path(struct arena *arena, const char *id);
@@ -39,5 +45,8 @@ WARN_UNUSED int cgroup_judge(const struct cgroups *cgroups, const char *id,
 /* Removes a job's group from every hierarchy; false where one could not be: something still runs
  * in it. */
 bool cgroup_remove(const struct cgroups *cgroups, const char *id);
+
+/* The same, and whatever still runs in it is killed. SANDBOX_FAILED: it does not die. */
+WARN_UNUSED int cgroup_clear(const struct cgroups *cgroups, const char *id, struct err *err);
 
 #endif

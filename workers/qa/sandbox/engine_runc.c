@@ -69,6 +69,10 @@ static int runc_open(const struct sandbox_settings *settings, void **ret_self,
     }
     TRY(program_there(arena, "runc", err));
     TRY(cgroups_find(CGROUP_ROOT, &runc->cgroups, err));
+    if (cgroups_make_room(&runc->cgroups, err) < 0) {
+        err->code = ERR_SANDBOX_UNFIT;
+        return err_add(err, "making cgroups for sandboxes below this container's");
+    }
     if (settings->base[0] == '\0') {
         return err_set(err, ERR_SANDBOX_UNFIT,
                        "PRT_QA_BASE_ROOTFS is not set; make a base with prt qa-image");
@@ -212,7 +216,9 @@ int runc_delete(const struct runc *runc, const char *id, struct err *err)
     const char *const argv[] = {"runc", "--root", runc->state, "delete", "--force", id, NULL};
     struct bytes      out;
 
-    return process_ask(arena, argv, 4096, RUNC_COMMAND_MS, &out, err);
+    TRY(process_ask(arena, argv, 4096, RUNC_COMMAND_MS, &out, err));
+    /* Of a container that was still being made when its worker died runc knows no group. */
+    return cgroup_clear(&runc->cgroups, id, err);
 }
 
 int runc_forget(const struct runc *runc, const char *id, struct err *err)

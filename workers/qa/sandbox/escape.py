@@ -278,6 +278,8 @@ for words, kind, major, minor in [("make and open the memory's device", stat.S_I
 # ---------------------------------------------------------------------------------- /proc and /sys
 def write_to(path, text="1"):
     with open(path, "w", encoding="ascii") as file:
+        if os.fstat(file.fileno()).st_rdev == os.stat("/dev/null").st_rdev:
+            raise ValueError("masked by the null device")
         file.write(text)
     return "written"
 
