@@ -62,7 +62,9 @@ void buf_put(struct buf *buf, struct bytes bytes)
     if (bytes.size == 0) {
         return;
     }
-    buf_reserve(buf, bytes.size);
+    if (bytes.size > buf->room - buf->size) {
+        buf_reserve(buf, bytes.size);
+    }
     memcpy(buf->data + buf->size, bytes.data, bytes.size);
     buf->size += bytes.size;
 }
@@ -74,7 +76,9 @@ void buf_put_text(struct buf *buf, const char *text)
 
 void buf_put_byte(struct buf *buf, uint8_t byte)
 {
-    buf_reserve(buf, 1);
+    if (buf->size == buf->room) {
+        buf_reserve(buf, 1);
+    }
     buf->data[buf->size++] = byte;
 }
 

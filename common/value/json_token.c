@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "value/json_token.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -30,8 +31,7 @@ static bool is_one_of(struct bytes json, size_t at, const char *set)
     return at < json.size && json.data[at] != '\0' && strchr(set, json.data[at]) != NULL;
 }
 
-/* The four digits behind \u, or -1. */
-static int code_unit(struct bytes json, size_t at)
+int json_code_unit(struct bytes json, size_t at)
 {
     int unit = 0;
 
@@ -77,7 +77,7 @@ static struct json_token escape(struct bytes json, size_t at)
     default:
         return wrong(json, at + 1, "no such escape");
     }
-    unit = code_unit(json, at + 2);
+    unit = json_code_unit(json, at + 2);
     if (unit < 0) {
         return wrong_hex(json, at + 2);
     }
@@ -85,7 +85,7 @@ static struct json_token escape(struct bytes json, size_t at)
         return good(at + 6);
     }
     if (unit < 0xdc00 && is_one_of(json, at + 6, "\\") && is_one_of(json, at + 7, "u")) {
-        int low = code_unit(json, at + 8);
+        int low = json_code_unit(json, at + 8);
 
         if (low < 0) {
             return wrong_hex(json, at + 8);
@@ -97,54 +97,55 @@ static struct json_token escape(struct bytes json, size_t at)
     return wrong(json, at, "half of a surrogate pair");
 }
 
-/* Eight bytes at once: is one of them a quote, a backslash or a control character? Bytes of 0x80
- * and above may be taken for one, which only costs a closer look. */
-static bool is_plain(uint64_t eight)
+size_t json_plain_end(struct bytes json, size_t at, uint64_t *seen)
 {
     const uint64_t ones = 0x0101010101010101u;
-    uint64_t       quote = eight ^ (ones * '"');
-    uint64_t       backslash = eight ^ (ones * '\\');
 
-    return (((quote - ones) | (backslash - ones) | (eight - ones * 0x20) | eight) &
-            (ones * 0x80)) == 0;
+    /* A byte less than n borrows from its highest bit when n is taken off, and so may those above
+     * it, which do not matter: the lowest is what is looked for. */
+    for (; json.size - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t eight;
+        uint64_t found;
+
+        memcpy(&eight, json.data + at, sizeof(eight));
+        eight = le64toh(eight);
+        *seen |= eight;
+        found = (((eight ^ ones * '"') - ones) | ((eight ^ ones * '\\') - ones) |
+                 (eight - ones * 0x20)) &
+                ~eight & JSON_NOT_ASCII;
+        if (found != 0) {
+            return at + (size_t)__builtin_ctzll(found) / 8;
+        }
+    }
+    for (; at < json.size; at++) {
+        uint8_t c = json.data[at];
+
+        if (c == '"' || c == '\\' || c < 0x20) {
+            break;
+        }
+        *seen |= c;
+    }
+    return at;
 }
 
 struct json_token json_token_string(struct bytes json, size_t at)
 {
     size_t            start = ++at;
     struct json_token token = {at, NULL};
-    uint8_t           seen = 0;
+    uint64_t          seen = 0;
     size_t            utf8;
 
-    while (at < json.size && json.data[at] != '"') {
-        uint8_t  c = json.data[at];
-        uint64_t eight;
-
-        seen |= c;
-        if (c == '\\') {
-            token = escape(json, at);
-        } else if (c < 0x20) {
-            token = wrong(json, at, "a control character must be escaped");
-        } else {
-            token.end = at + 1;
-        }
-        if (token.why != NULL) {
+    while (token.why == NULL) {
+        at = token.end = json_plain_end(json, token.end, &seen);
+        if (at == json.size || json.data[at] == '"') {
             break;
         }
-        at = token.end;
-        while (json.size - at >= sizeof(eight)) {
-            memcpy(&eight, json.data + at, sizeof(eight));
-            if (!is_plain(eight)) {
-                break;
-            }
-            at = token.end = at + sizeof(eight);
-        }
+        token = json.data[at] == '\\' ? escape(json, at)
+                                      : wrong(json, at, "a control character must be escaped");
     }
-    if (seen >= 0x80) {
-        utf8 = utf8_wrong_at((struct bytes){json.data + start, token.end - start});
-        if (utf8 < token.end - start) {
-            return wrong(json, start + utf8, "not UTF-8");
-        }
+    utf8 = utf8_wrong_at((struct bytes){json.data + start, token.end - start});
+    if (utf8 < token.end - start) {
+        return wrong(json, start + utf8, "not UTF-8");
     }
     if (token.why != NULL) {
         return token;

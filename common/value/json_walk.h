@@ -2,7 +2,7 @@
 /*
  * json_walk.h - walks over a JSON text once and hands what it finds to a sink.
  *
- * yajl knows the grammar; what it lets pass (json.h lists it) is refused here, once for all sinks.
+ * What others let pass (json.h lists it) is refused here, once for all sinks.
  */
 #ifndef PRT_VALUE_JSON_WALK_H
 #define PRT_VALUE_JSON_WALK_H

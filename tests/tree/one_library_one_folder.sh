@@ -9,7 +9,6 @@ nats/ common/stream
 libpq-fe.h common/store
 curl/ common/http
 msgpack common/value
-yajl/ common/value
 sodium common/crypto
 openssl/ common/crypto
 archive.h common/pack

@@ -122,6 +122,44 @@ TEST(json, tells_the_first_wrong_byte)
     REFUSED("nul", "byte 3: ");
     REFUSED("\0", "byte 0: ");
     REFUSED("[\0]", "byte 1: ");
+    REFUSED("{\"a\"-1}", "byte 4: a colon");
+    REFUSED("{\"a\":1,-}", "byte 7: a member's name");
+    REFUSED("{-}", "byte 1: a member's name in quotes or }");
+    REFUSED("[\"a\":1]", "byte 4: a comma");
+    REFUSED("[1tru]", "byte 2: a comma");
+    REFUSED("{\"a\":[1}", "byte 7: a comma");
+    REFUSED("[//]", "byte 1: a value or ]");
+    REFUSED("0\"\\q\"", "byte 1: not allowed behind the value");
+}
+
+/* Plain text is passed over eight bytes at a time. */
+TEST(json, finds_what_is_not_plain_at_every_place_of_a_text)
+{
+    static const char *const written[] = {"\\n", "\\\"", "\\u00e9", "\\ud83d\\ude00", "\xc3\xa9"};
+    static const char *const meant[] = {"\n", "\"", "\xc3\xa9", "\xf0\x9f\x98\x80", "\xc3\xa9"};
+
+    for (size_t kind = 0; kind < COUNT_OF(written); kind++) {
+        for (int size = 0; size < 40; size++) {
+            for (int at = 0; at <= size; at++) {
+                CLEANUP(arena) struct arena *arena = arena_new();
+                CLEANUP(buf) struct buf json = {0};
+                CLEANUP(buf) struct buf want = {0};
+                struct err   err = {0};
+                struct value value = value_null();
+
+                for (int i = 0; i < size; i++) {
+                    buf_put_text(&json, i == 0 ? "\"" : "");
+                    buf_put_text(&json, i == at ? written[kind] : "");
+                    buf_put_text(&want, i == at ? meant[kind] : "");
+                    buf_put_byte(&json, (uint8_t)('#' + i)); /* all of them behind the quote */
+                    buf_put_byte(&want, (uint8_t)('#' + i));
+                }
+                buf_put_text(&json, size == 0 ? "\"\"" : "\"");
+                CHECK_WORKS(read_both(arena, buf_bytes(&json), &limits, &value, &err));
+                CHECK(bytes_equal(value.as.text, buf_bytes(&want)));
+            }
+        }
+    }
 }
 
 TEST(json, takes_numbers_by_the_grammar_only)
