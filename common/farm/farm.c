@@ -16,10 +16,11 @@ struct key_row {
 static int read_key(const struct key_row *key, struct err *err)
 {
     if (key->hex[0] == '\0') {
-        return err_set(err, ERR_CONFIG_WRONG,
-                       "%s is not set: give 32 bytes as 64 hex digits (openssl rand -hex 32), the same"
-                       " to every process of the farm, or name a file in %s_FILE",
-                       key->variable, key->variable);
+        return err_set(
+            err, ERR_CONFIG_WRONG,
+            "%s is not set: give 32 bytes as 64 hex digits (openssl rand -hex 32), the same"
+            " to every process of the farm, or name a file in %s_FILE",
+            key->variable, key->variable);
     }
     if (!hex_read(key->slot, KEY_BYTES, bytes_of(key->hex))) {
         return err_set(err, ERR_CONFIG_WRONG, "%s is not 64 hex digits", key->variable);
@@ -33,17 +34,10 @@ static int read_keys(struct farm *farm, struct err *err)
     const struct key_row keys[] = {
         {"PRT_CHAIN_KEY", config->chain_key, farm->chain_key},
         {"PRT_SIGNING_KEY", config->signing_key, farm->signing_key},
-        {"PRT_TOKEN_KEY", config->token_key, farm->token_key},
     };
 
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         TRY(read_key(&keys[i], err));
-    }
-    if (config->token_key_old[0] != '\0') {
-        const struct key_row old = {"PRT_TOKEN_KEY_OLD", config->token_key_old, farm->token_key_old};
-
-        TRY(read_key(&old, err));
-        farm->has_token_key_old = true;
     }
     return 0;
 }
@@ -138,6 +132,4 @@ void farm_close(struct farm *farm)
     blob_store_close(TAKE(farm->blob));
     wipe(farm->chain_key, sizeof(farm->chain_key));
     wipe(farm->signing_key, sizeof(farm->signing_key));
-    wipe(farm->token_key, sizeof(farm->token_key));
-    wipe(farm->token_key_old, sizeof(farm->token_key_old));
 }

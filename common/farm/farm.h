@@ -23,9 +23,6 @@ struct farm {
     struct blob_store   *blob;
     uint8_t              chain_key[KEY_BYTES]; /* with FARM_KEYS; CONFIG_WRONG if not set */
     uint8_t              signing_key[KEY_BYTES];
-    uint8_t              token_key[KEY_BYTES];
-    uint8_t              token_key_old[KEY_BYTES];
-    bool                 has_token_key_old;
 };
 
 /* Opens the parts asked for. Tries again for up to wait_ms where a server does not answer yet. */

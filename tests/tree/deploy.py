@@ -204,10 +204,13 @@ class Overlay:
         if not denied:
             self.complain("nothing denies qa the network")
         for space, name, _, template, _ in self.pods:
-            keys = [volume for volume in template["spec"].get("volumes", [])
-                    if volume.get("secret", {}).get("secretName") == "prt-keys"]
-            if (name in ("gateway", "validate", "finalize")) != bool(keys):
-                self.complain(name, "holds the farm's keys" if keys else "lacks the farm's keys")
+            held = {item["key"] for volume in template["spec"].get("volumes", [])
+                    if volume.get("secret", {}).get("secretName") == "prt-keys"
+                    for item in volume["secret"].get("items", [{"key": "all of them"}])}
+            due = {"gateway": {"token_key"}, "validate": {"chain_key", "signing_key"},
+                   "finalize": {"chain_key", "signing_key"}}.get(name, set())
+            if held != due:
+                self.complain(name, "holds", sorted(held), "of the farm's keys, and should", sorted(due))
 
     def check_secrets(self, secrets):
         have = {(self.space(doc), doc["metadata"]["name"], key) for doc in secrets for key in doc["stringData"]}
