@@ -54,17 +54,20 @@ const struct command cli_commands[] = {
      submit_run},
     {TRACES, "list", "[--status S] [--task ID] [--limit N] ...", "List traces, newest first",
      "  --status open|completing|closed|finalized    --task ID    --participant ID    --repo ORIGIN\n"
-     "  --passed | --failed                          --min-score X    --limit N (50)\n",
+     "  --experiment ID    --passed | --failed       --min-score X\n"
+     "  --since TIME       --until TIME              opened then\n"
+     "  --limit N          newest N (50), at most 500\n\n"
+     WHEN_HELP ".\n",
      list_run},
     {TRACES, "erase", "TRACE [--yes]", "Erase a trace for good; needs an admin key",
      "Its rows, lines, artifacts, document and messages go; only its name stays, so that nothing that\n"
      "comes late makes it anew. Asks first.\n\n"
      "  --yes   do not ask\n",
      erase_run},
-    {TRACES, "view", "TRACE|FILE [--field POINTER] [--judge all]",
+    {TRACES, "view", "TRACE|FILE [--field POINTER] [--judge newest|all]",
      "Show a trace: task, timeline, tests, honesty, scores",
      "  --field POINTER   print one value of the document: /qa/validation/status, or a plain name\n"
-     "  --judge all       every version of what the judge said, not only the newest\n"
+     "  --judge newest|all  every version of what the judge said, or only the newest (newest)\n"
      "  --json            the whole document\n",
      view_run},
     {TRACES, "log", "TRACE [--follow]", "Print what a trace's tests printed",
@@ -80,14 +83,17 @@ const struct command cli_commands[] = {
      "opening to completion, to the document, to the tests' verdict, to the judge's.\n",
      report_run},
     {TRACES, "verify", "TRACE|FILE", "Recompute chain, Merkle tree and signature of a document",
-     "Works offline on a FILE. With the farm's keys (PRT_CHAIN_KEY, PRT_SIGNING_KEY, or the local\n"
+     "The signature covers everything but /qa: tests, scores and their reasons come after it, and may come\n"
+     "again. Works offline on a FILE. With the farm's keys (PRT_CHAIN_KEY, PRT_SIGNING_KEY, or the local\n"
      "farm's) the HMAC chain and the signer are checked as well. Names the first event that differs;\n"
      "exit code 3 then.\n",
      verify_run},
-    {OPERATE, "keys", "create --role R [--tenant T] [--label L] | list | revoke KEY",
+    {OPERATE, "keys", "create|list|revoke [--role R] [--tenant T] [--label L] [KEY]",
      "Make, list and revoke API keys",
      "create prints the key, this once only: kept is its SHA-256. Works on PRT_POSTGRES_URL.\n\n"
-     "  --role ingest|read|operate|admin   what it is good for; admin is all of them\n"
+     "  --role ingest|read|operate|admin   ingest: open traces, send, complete; read: lists, documents,\n"
+     "                                     logs; admin: all that and erase; operate: nothing yet (prt\n"
+     "                                     dead, replay and sweep work on the servers themselves)\n"
      "  --tenant T                         whose traces (default)\n"
      "  --label L                          what people call it\n\n"
      "revoke takes the key, or its name in the list. Gateways notice within 5 s.\n",
@@ -97,7 +103,7 @@ const struct command cli_commands[] = {
     {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete segments in the object store that no row names",
      "A worker that dies between writing a segment and its commit leaves one; its chunks were worked on\n"
      "again and lie in another. Safe while the farm runs. After going back to an older backup of the\n"
-     "database, prt replay --stage validate comes first.\n\n"
+     "database, the replay of validate comes first.\n\n"
      "  --before TIME   only what was written before (1d ago), at least 10m ago\n"
      "  --dry-run       only say what would be deleted\n"
      "  --force         even if that is more than half of all segments\n\n"

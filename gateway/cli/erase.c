@@ -46,7 +46,9 @@ int erase_run(struct cli *cli, int argc, char **argv, struct err *err)
     if (strchr(trace, '/') == NULL) { /* what prt submit keeps to go on with */
         (void)unlink(local_path(cli, arena_format(cli->arena, "submit/%s.token", trace)));
     }
-    if (!cli->json) {
+    if (cli->json) {
+        printf("{\"trace_id\":\"%s\",\"status\":\"erasing\"}\n", trace); /* the gateway knew it: no odd characters */
+    } else {
         (void)fprintf(stderr, "trace %s is being erased\n", trace);
     }
     return EXIT_DONE;

@@ -4,17 +4,26 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/when.h"
 
 struct filter {
-    const char *option; /* of prt */
+    const char *option; /* of prt: --option */
     const char *query;  /* of the API */
+    bool        is_time;
 };
 
 static const struct filter filters[] = {
-    {"status", "status"}, {"task", "task_id"},        {"participant", "participant_id"},
-    {"repo", "repo"},     {"min-score", "min_score"}, {"since", "since"},
-    {"until", "until"},   {"limit", "limit"},         {"experiment", "experiment_id"},
+    {"status", "status", false},
+    {"task", "task_id", false},
+    {"participant", "participant_id", false},
+    {"repo", "repo", false},
+    {"min-score", "min_score", false},
+    {"since", "since", true},
+    {"until", "until", true},
+    {"limit", "limit", false},
+    {"experiment", "experiment_id", false},
 };
 
 static void print_when(double seconds)
@@ -51,6 +60,23 @@ static void print_row(const struct cli *cli, const struct value *trace)
     printf("%.*s\n", (int)(title.size > 50 ? 50 : title.size), (const char *)title.data);
 }
 
+static int add_filter(struct buf *path, const char *glue, const struct filter *filter,
+                      const char *text, struct err *err)
+{
+    char    option[32];
+    int64_t at_us;
+
+    buf_format(path, "%s%s=", glue, filter->query);
+    if (!filter->is_time) {
+        http_encode(path, bytes_of(text), false);
+        return 0;
+    }
+    (void)snprintf(option, sizeof(option), "--%s", filter->option);
+    TRY(when_read(option, text, clock_us(), &at_us, err));
+    buf_format(path, "%.6f", (double)at_us / 1e6);
+    return 0;
+}
+
 static int build_path(struct buf *path, int argc, char **argv, struct err *err)
 {
     struct option options[COUNT_OF(filters) + 3] = {{0}};
@@ -67,8 +93,7 @@ static int build_path(struct buf *path, int argc, char **argv, struct err *err)
         if (option >= 1000) {
             buf_format(path, "%stests_passed=%s", glue, option == 1000 ? "true" : "false");
         } else if (option >= 0 && option < (int)COUNT_OF(filters)) {
-            buf_format(path, "%s%s=", glue, filters[option].query);
-            http_encode(path, bytes_of(optarg), false);
+            TRY(add_filter(path, glue, &filters[option], optarg, err));
         } else {
             return err_set(err, ERR_USAGE, "prt list --help tells its options");
         }
@@ -104,7 +129,7 @@ int list_run(struct cli *cli, int argc, char **argv, struct err *err)
         print_row(cli, &traces->as.items[i]);
     }
     if (value_get(&answer, "next") != NULL && value_get(&answer, "next")->kind == VALUE_TEXT) {
-        (void)fprintf(stderr, "there are more: --limit N shows them\n");
+        (void)fprintf(stderr, "there are more: --limit N shows up to 500, --until TIME older ones\n");
     }
     return EXIT_DONE;
 }

@@ -24,6 +24,11 @@ for session in $sessions; do
     expect "$(jq -r '.[0].honest' <(prt --json report "$trace"))" = true
 done
 
+expect "$(prt --json list --since 1h | jq '.traces | length')" = 3
+expect "$(prt --json list --until 1h | jq '.traces | length')" = 0
+! prt list --since soon 2>"$work/refused"
+grep -q -- '--since' "$work/refused"
+
 # Different traces get different scores, each between 0 and 5, with reasons that cite real events.
 for session in $sessions; do prt view "$(trace_of $session)" --json; done >"$work/documents"
 expect "$(jq -s '[.[].qa.judge.scores.overall] | unique | length' "$work/documents")" = 3
