@@ -16,7 +16,15 @@
 #include "crypto/crypto.h"
 #include "pack/pack.h"
 
-enum { FILE_MOST = 1024 * 1024, FILES_MOST = 32, LOOK_MS = 200 };
+enum {
+    FILE_MOST = 1024 * 1024,
+    FILES_MOST = 32,
+    LAYER_LEAST = 512 * 1024, /* what an empty one counts: it takes inodes and time to look at */
+    LOOK_MS = 200
+};
+
+/* A layer that is being removed has another name from the start. */
+#define GONE "gone-"
 
 /* Say what a workspace depends on. */
 static const char *const patterns[] = {"requirements*.txt", "pyproject.toml", "setup.cfg",
@@ -28,7 +36,7 @@ struct named_file {
 };
 
 struct project {
-    struct named_file files[FILES_MOST];
+    struct named_file files[FILES_MOST + 1]; /* the last is never filled */
     size_t            count;
     char              key[HASH_HEX];
 };
@@ -56,7 +64,7 @@ static int project_read(struct arena *arena, const char *root, struct project *p
 
     TRY(dir_list(arena, root, &names, &count, err));
     qsort(names, count, sizeof(*names), by_name);
-    for (size_t i = 0; i < count && project->count < FILES_MOST; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct named_file *file = &project->files[project->count];
         const char        *path = arena_format(arena, "%s/%s", root, names[i]);
         struct stat        info;
@@ -65,6 +73,11 @@ static int project_read(struct arena *arena, const char *root, struct project *p
          * files from another name says nothing new. */
         if (!is_wanted(names[i]) || lstat(path, &info) < 0 || !S_ISREG(info.st_mode)) {
             continue;
+        }
+        if (project->count == FILES_MOST) {
+            return err_set(err, ERR_TOO_LARGE,
+                           "there are more than %d files of requirements beside each other",
+                           FILES_MOST);
         }
         if (info.st_size > FILE_MOST) {
             return err_set(err, ERR_TOO_LARGE, "%s has %lld bytes, at most %d are read", names[i],
@@ -104,35 +117,91 @@ static void key_make(const struct image *base, struct project *project)
 
 /* -------------------------------------- the cache -------------------------------------- */
 
+/* Does the open lock still belong to the layer's directory? Whoever removes a layer takes the lock
+ * away with it, and another may have made a new one. */
+static bool lock_stands(struct arena *arena, int lock, const char *dir)
+{
+    struct stat held;
+    struct stat there;
+
+    return fstat(lock, &held) == 0 && stat(arena_format(arena, "%s/lock", dir), &there) == 0 &&
+           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+static bool is_done(struct arena *arena, const char *dir)
+{
+    return access(arena_format(arena, "%s/bytes", dir), F_OK) == 0;
+}
+
+static int lock_open(struct arena *arena, const char *dir, int *ret_lock, struct err *err)
+{
+    const char *path = arena_format(arena, "%s/lock", dir);
+
+    do {
+        TRY(dir_make(dir, 0755, err));
+        *ret_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    } while (*ret_lock < 0 && errno == ENOENT); /* removed in between */
+    return *ret_lock < 0 ? err_errno(err, "locking the layer %s", dir) : 0;
+}
+
 /* Locks the layer: shared when it is there (*ret_there), alone when it has to be built. Waits while
  * another builds it. */
 static int layer_lock(struct arena *arena, const char *dir, struct heart *heart, int *ret_lock,
                       bool *ret_there, struct err *err)
 {
-    const char     *done = arena_format(arena, "%s/bytes", dir);
-    CLEANUP(fd) int lock = -1;
-
-    TRY(dir_make(dir, 0755, err));
-    lock = open(arena_format(arena, "%s/lock", dir), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0) {
-        return err_errno(err, "locking the layer %s", dir);
-    }
     for (;;) {
-        if (flock(lock, LOCK_SH | LOCK_NB) == 0 && access(done, F_OK) == 0) {
-            *ret_there = true;
-            break;
-        }
-        if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
-            *ret_there = access(done, F_OK) == 0;
-            break;
+        CLEANUP(fd) int lock = -1;
+        bool            held;
+
+        TRY(lock_open(arena, dir, &lock, err));
+        held = flock(lock, LOCK_SH | LOCK_NB) == 0 && is_done(arena, dir);
+        *ret_there = held;
+        held = held || (flock(lock, LOCK_EX | LOCK_NB) == 0 && !is_done(arena, dir));
+        if (held && lock_stands(arena, lock, dir)) {
+            *ret_lock = lock;
+            lock = -1;
+            return 0;
         }
         (void)flock(lock, LOCK_UN); /* or two that wait would wait for each other */
         TRY(heart_beat(heart, err));
         clock_sleep_ms(LOOK_MS);
     }
-    *ret_lock = lock;
-    lock = -1;
-    return 0;
+}
+
+/* From alone to shared, which is not one step: another may have removed the layer between. */
+static bool layer_share(struct arena *arena, const char *dir, int lock)
+{
+    return flock(lock, LOCK_SH) == 0 && lock_stands(arena, lock, dir) && is_done(arena, dir);
+}
+
+/* Removes a layer that the caller has locked alone. It is gone at once and as a whole: what a kill
+ * leaves of it has another name, and layers_shrink finds it. */
+static int layer_drop(struct arena *arena, const char *layers, const char *dir, struct err *err)
+{
+    uint8_t     random[8];
+    char        hex[17];
+    const char *gone;
+
+    random_bytes(random, sizeof(random));
+    hex_write(hex, (struct bytes){random, sizeof(random)});
+    gone = arena_format(arena, "%s/" GONE "%s", layers, hex);
+    if (rename(dir, gone) < 0) {
+        return err_errno(err, "removing the layer %s", dir);
+    }
+    TRY(dir_remove(arena_format(arena, "%s/tree", gone), err)); /* its lock goes last */
+    return dir_remove(gone, err);
+}
+
+/* Drops the layer if nobody uses it or builds it; *ret_dropped says so. */
+static int layer_drop_unused(struct arena *arena, const char *layers, const char *dir,
+                             bool *ret_dropped, struct err *err)
+{
+    CLEANUP(fd)
+    int lock = open(arena_format(arena, "%s/lock", dir), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    *ret_dropped =
+        lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && lock_stands(arena, lock, dir);
+    return *ret_dropped ? layer_drop(arena, layers, dir, err) : 0;
 }
 
 struct layer {
@@ -149,51 +218,52 @@ static int by_use(const void *a, const void *b)
     return (one->used_ns > two->used_ns) - (one->used_ns < two->used_ns);
 }
 
-static bool layer_look(struct arena *arena, const char *dir, struct layer *ret_layer)
+/* One that is not done, or on its way out, was used never and counts nothing. */
+static struct layer layer_look(struct arena *arena, const char *layers, const char *name)
 {
+    const char  *dir = arena_format(arena, "%s/%s", layers, name);
     const char  *path = arena_format(arena, "%s/bytes", dir);
+    struct layer layer = {.dir = dir};
     struct stat  info;
     struct bytes text;
     struct err   ignored = {0};
 
-    if (stat(path, &info) < 0 || file_read(arena, path, 64, &text, &ignored) < 0) {
-        return false;
+    if (strncmp(name, GONE, strlen(GONE)) != 0 && stat(path, &info) == 0 &&
+        file_read(arena, path, 64, &text, &ignored) == 0) {
+        layer.bytes = strtoll(arena_text(arena, text), NULL, 10);
+        layer.bytes = layer.bytes < LAYER_LEAST ? LAYER_LEAST : layer.bytes;
+        layer.used_ns = info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec;
     }
-    *ret_layer =
-        (struct layer){.dir = dir,
-                       .bytes = strtoll(arena_text(arena, text), NULL, 10),
-                       .used_ns = info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec};
-    return true;
+    return layer;
 }
 
-/* Removes the layers that were not used for longest, until the rest fits. Those in use stay. */
-static int layers_shrink(struct arena *arena, const char *layers, int64_t most, struct err *err)
+/* Removes what builds left that were cut short, and the layers that were not used for longest until
+ * the rest fits. Those in use stay, and what cannot be removed now is for the next build. */
+static int layers_shrink(struct arena *arena, const char *layers, int64_t most, struct spool *log,
+                         struct err *err)
 {
     const char  **names;
     size_t        count;
     struct layer *all;
-    size_t        known = 0;
     int64_t       bytes = 0;
 
     TRY(dir_list(arena, layers, &names, &count, err));
     all = arena_zero(arena, count, sizeof(*all));
     for (size_t i = 0; i < count; i++) {
-        if (layer_look(arena, arena_format(arena, "%s/%s", layers, names[i]), &all[known])) {
-            bytes += all[known++].bytes;
-        }
+        all[i] = layer_look(arena, layers, names[i]);
+        bytes += all[i].bytes;
     }
-    if (known > 1) {
-        qsort(all, known, sizeof(*all), by_use);
+    if (count > 1) {
+        qsort(all, count, sizeof(*all), by_use);
     }
-    for (size_t i = 0; i < known && bytes > most; i++) {
-        CLEANUP(fd) int lock = open(arena_format(arena, "%s/lock", all[i].dir), O_RDWR | O_CLOEXEC);
+    for (size_t i = 0; i < count && (all[i].bytes == 0 || bytes > most); i++) {
+        struct err stays = {0};
+        bool       dropped;
 
-        if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
-            /* Its lock file stays: somebody may be waiting on it. */
-            TRY(dir_remove(arena_format(arena, "%s/tree", all[i].dir), err));
-            (void)unlink(arena_format(arena, "%s/bytes", all[i].dir));
-            bytes -= all[i].bytes;
+        if (layer_drop_unused(arena, layers, all[i].dir, &dropped, &stays) < 0) {
+            TRY(spool_say(log, err, "== layers: %s ==\n", stays.story));
         }
+        bytes -= dropped ? all[i].bytes : 0;
     }
     return 0;
 }
@@ -324,6 +394,36 @@ static int layer_build(struct examiner *examiner, struct job *job, const char *a
     return layer_unpack(examiner, arena, dir, &tar, err);
 }
 
+/* The layer, built if it has to be, and held by the job from here on. */
+static int layer_get(struct examiner *examiner, struct job *job, const char *arm,
+                     const struct project *project, const char *layers, const char *dir,
+                     struct spool *log, struct heart *heart, struct err *err)
+{
+    struct arena *arena = job->arena;
+    struct err    ignored = {0};
+    bool          there = false;
+    bool          built = false;
+    int           lock;
+
+    while (!there) {
+        TRY(layer_lock(arena, dir, heart, &lock, &there, err));
+        job_hold(job, lock);
+        if (there) {
+            break;
+        }
+        built = true;
+        if (layer_build(examiner, job, arm, project, dir, log, heart, err) < 0) {
+            (void)(layer_drop(arena, layers, dir, &ignored) < 0); /* the next build finds it */
+            return -1;
+        }
+        there = layer_share(arena, dir, lock);
+    }
+    if (utimensat(AT_FDCWD, arena_format(arena, "%s/bytes", dir), NULL, 0) < 0) {
+        return err_errno(err, "marking the layer %s as used", dir);
+    }
+    return built ? layers_shrink(arena, layers, examiner->config->qa_layer_cache, log, err) : 0;
+}
+
 static bool is_empty(struct arena *arena, const char *tree)
 {
     const char **names;
@@ -342,8 +442,6 @@ int layer_image(struct examiner *examiner, struct job *job, const char *arm,
     struct project     *project = arena_zero(arena, 1, sizeof(*project));
     const char         *layers = arena_format(arena, "%s/layers", examiner->dir);
     const char         *dir, *tree;
-    int                 lock;
-    bool                there;
 
     *ret_image = *base;
     TRY(project_read(arena, arena_format(arena, "%s/%s", workspace->dir, workspace->root), project,
@@ -354,18 +452,7 @@ int layer_image(struct examiner *examiner, struct job *job, const char *arm,
     key_make(base, project);
     dir = arena_format(arena, "%s/%s", layers, project->key);
     tree = arena_format(arena, "%s/tree", dir);
-    TRY(layer_lock(arena, dir, heart, &lock, &there, err));
-    job_hold(job, lock);
-    if (!there) {
-        TRY(layer_build(examiner, job, arm, project, dir, log, heart, err));
-    }
-    if (flock(lock, LOCK_SH) < 0 ||
-        utimensat(AT_FDCWD, arena_format(arena, "%s/bytes", dir), NULL, 0) < 0) {
-        return err_errno(err, "marking the layer %s as used", dir);
-    }
-    if (!there) {
-        TRY(layers_shrink(arena, layers, examiner->config->qa_layer_cache, err));
-    }
+    TRY(layer_get(examiner, job, arm, project, layers, dir, log, heart, err));
     ret_image->deps = is_empty(arena, tree) ? NULL : tree;
     return 0;
 }

@@ -2,9 +2,10 @@
 /*
  * layer.h - the dependency layer of a workspace: made once per content, shared by all traces.
  *
- *   DIR/layers/<key>/lock    users hold it shared, whoever removes the layer holds it alone
+ *   DIR/layers/<key>/lock    users hold it shared, whoever builds or removes the layer alone
  *   DIR/layers/<key>/tree    shown read-only at SANDBOX_DEPS
- *   DIR/layers/<key>/bytes   its size; its mtime is when the layer was last used
+ *   DIR/layers/<key>/bytes   its size; its mtime is when the layer was last used; the tree is whole
+ *   DIR/layers/gone-*        what is being removed, or was when its remover died
  *
  * The key is the hash of the requirement files, the base's digest and the way of building. A build
  * runs in a sandbox with every limit, and takes wheels only: no code of a package runs in it, so

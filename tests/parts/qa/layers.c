@@ -2,12 +2,15 @@
 /* Dependency layers: built once, shared, bounded; and what is told when one cannot be had. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "lib/server.h"
 #include "lib/test.h"
 #include "lib/qa/world.h"
+#include "workers/qa/sandbox/job.h"
 
 static struct test_server *server;
 
@@ -163,6 +166,102 @@ TEST(layers, give_way_when_they_were_not_used_for_longest)
                   NULL);
     CHECK_NUMBER(fetched(world, "prt-demo-b-400"), 2);
     world->config.qa_layer_cache = most;
+}
+
+static const char *layers_of(const struct world *world)
+{
+    return arena_format(world->arena, "%s/qa/layers", world->dir);
+}
+
+/* Of the directories that hold layers, those that have this in them. */
+static size_t layers_count(struct world *world, const char *path, const char **ret_last)
+{
+    const char **names;
+    size_t       count;
+    size_t       found = 0;
+    struct err   err = {0};
+
+    CHECK_WORKS(dir_list(world->arena, layers_of(world), &names, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        const char *dir = arena_format(world->arena, "%s/%s", layers_of(world), names[i]);
+
+        if (access(arena_format(world->arena, "%s/%s", dir, path), F_OK) == 0) {
+            *ret_last = dir;
+            found++;
+        }
+    }
+    return found;
+}
+
+TEST(layers, are_whole_or_gone_when_their_removal_was_cut_short)
+{
+    WORLD();
+    int64_t             most = world->config.qa_layer_cache;
+    const char         *dir = NULL;
+    const char         *busy;
+    const struct value *next;
+    struct err          err = {0};
+
+    (void)index_use(world);
+    expect_status(world_examine(world, user_of(world, "prt-demo-cut-400", "cut"), NULL), "passed",
+                  NULL);
+    CHECK_NUMBER(layers_count(world, "tree/prt_demo_cut_400.py", &dir), 1);
+    busy = arena_format(world->arena, "%s/tree/zz-busy", dir);
+    CHECK_WORKS(dir_make(busy, 0755, &err));
+    CHECK(mount("test", busy, "tmpfs", 0, "size=4k") == 0);
+    world->config.qa_layer_cache = 1;
+    next = world_examine(world, user_of(world, "prt-demo-next-400", "next"), NULL);
+    world->config.qa_layer_cache = most;
+    expect_status(next, "passed", NULL);
+    CHECK(strstr(world_log(world, next), "== layers: removing") != NULL);
+    expect_status(world_examine(world, user_of(world, "prt-demo-cut-400", "cut"), NULL), "passed",
+                  NULL);
+    CHECK_NUMBER(fetched(world, "prt-demo-cut-400"), 2);
+
+    /* What is left of it goes when it can. */
+    CHECK_NUMBER(layers_count(world, "tree/zz-busy", &dir), 1);
+    CHECK(umount(arena_format(world->arena, "%s/tree/zz-busy", dir)) == 0);
+    expect_status(world_examine(world, user_of(world, "prt-demo-after-20", "after"), NULL),
+                  "passed", NULL);
+    CHECK_NUMBER(layers_count(world, "tree/zz-busy", &dir), 0);
+}
+
+TEST(layers, leave_no_directory_behind_that_nothing_counts)
+{
+    WORLD();
+    int64_t     most = world->config.qa_layer_cache;
+    const char *dir = NULL;
+
+    (void)index_use(world);
+    world->config.qa_layer_cache = 0;
+    for (int i = 0; i < 3; i++) {
+        expect_status(
+            world_examine(world,
+                          world_snapshot(world, FILES("requirements.txt",
+                                                      arena_format(world->arena, "# %d\n", i),
+                                                      "test_a.py", "def test_a(): pass\n")),
+                          NULL),
+            "passed", NULL);
+    }
+    CHECK_NUMBER(layers_count(world, "", &dir), 1); /* was in use when the last was built */
+    expect_status(world_examine(world, user_of(world, "prt-no-such", "one"), NULL), "infra_error",
+                  "image_failed");
+    CHECK_NUMBER(layers_count(world, "", &dir), 1);
+    world->config.qa_layer_cache = most;
+}
+
+TEST(layers, are_asked_for_by_so_many_files_and_no_more)
+{
+    WORLD();
+    enum { NAMED = 33 };
+    const char *files[2 * NAMED + 3] = {"test_a.py", "def test_a(): pass\n"};
+
+    for (int i = 0; i < NAMED; i++) {
+        files[2 + 2 * i] = arena_format(world->arena, "requirements-%d.txt", i);
+        files[3 + 2 * i] = "# none\n";
+    }
+    expect_status(world_examine(world, world_snapshot(world, files), NULL), "infra_error",
+                  "too_large");
 }
 
 TEST(layers, are_not_built_where_the_network_is_off_and_the_log_says_so)
