@@ -18,7 +18,7 @@ static const struct description {
     {"POST", "/v1/traces", "openTrace", "Open a trace", "201", "OpenBody", "Opened"},
     {"GET", "/v1/traces", "listTraces", "List traces, newest first", "200", NULL, "Listing"},
     {"GET", "/v1/traces/{trace}", "showTrace",
-     "The document, or 202 until it is finalized", "200 202", NULL, "trace"},
+     "The document, or 202 until it is finalized", "200 202 304", NULL, "trace"},
     {"DELETE", "/v1/traces/{trace}", "eraseTrace", "Erase a trace and everything it left", "202",
      NULL, "Status"},
     {"POST", "/v1/traces/{trace}/events:ingest", "ingestChunk",
@@ -34,8 +34,8 @@ static const struct description {
      "200", NULL, "application/x-ndjson"},
     {"PUT", "/v1/traces/{trace}/artifacts/{name}", "putArtifact", "Upload an artifact", "201",
      "application/octet-stream", "blob_ref"},
-    {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes", "200 206",
-     NULL, "application/octet-stream"},
+    {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes",
+     "200 206 304", NULL, "application/octet-stream"},
     {"GET", "/v1/traces/{trace}/qa/log", "showQaLog",
      "What the newest test run printed; 202 with what there is of it while it runs", "200 202",
      NULL, "text/plain"},
@@ -51,26 +51,42 @@ static const struct description {
     {"GET", "/docs.js", "showDocsScript", "The script of that page", "200", NULL,
      "text/javascript"},
     {"GET", "/healthz", "showHealth", "Is the process alive?", "200", NULL, "Status"},
-    {"GET", "/readyz", "showReady", "Which dependency is down?", "200", NULL, "Status"},
+    {"GET", "/readyz", "showReady", "Which dependency is down?", "200 503", NULL, "Ready"},
     {"GET", "/metrics", "showMetrics", "Prometheus text", "200", NULL, "text/plain"},
     {"GET", "/", "showPage", "The web page", "200", NULL, "text/html"},
     {"GET", "/farm.css", "showPageStyle", "Its style", "200", NULL, "text/css"},
     {"GET", "/farm.js", "showPageScript", "Its script", "200", NULL, "text/javascript"},
 };
 
+/* What a request may carry besides its body. `of` is a route's path, the answer of several
+ * ("Listing"), or "" for whatever is not GET; `type` has an enum's choices with | between them. */
 static const struct {
-    const char *path, *name, *type;
-} queries[] = {
-    {"/v1/traces", "status", "string"},         {"/v1/traces", "task_id", "string"},
-    {"/v1/traces", "participant_id", "string"}, {"/v1/traces", "repo", "string"},
-    {"/v1/traces", "experiment_id", "string"},  {"/v1/traces", "trace_id", "string"},
-    {"/v1/traces", "tests_passed", "string"},   {"/v1/traces", "min_score", "number"},
-    {"/v1/traces", "since", "string"},          {"/v1/traces", "until", "string"},
-    {"/v1/traces", "cursor", "string"},         {"/v1/traces", "limit", "integer"},
-    {"/v1/traces/{trace}", "judge", "string"},  {"/v1/traces/{trace}/events", "from_seq", "integer"},
-    {"/v1/traces/{trace}/events", "limit", "integer"},
-    {"/v1/traces/{trace}/qa/log", "from", "integer"},
-    {"/v1/traces/{trace}/events", "type", "string"},
+    const char *of, *in, *name, *type;
+} parameters[] = {
+    {"Listing", "query", "status", "open|completing|closed|finalized"},
+    {"Listing", "query", "task_id", "string"},
+    {"Listing", "query", "participant_id", "string"},
+    {"Listing", "query", "repo", "string"},
+    {"Listing", "query", "experiment_id", "string"},
+    {"Listing", "query", "trace_id", "string"},
+    {"Listing", "query", "tests_passed", "true|false|null"},
+    {"Listing", "query", "min_score", "number"},
+    {"Listing", "query", "since", "string"},
+    {"Listing", "query", "until", "string"},
+    {"Listing", "query", "cursor", "string"},
+    {"Listing", "query", "limit", "integer"},
+    {"/v1/traces/{trace}", "query", "judge", "newest|all"},
+    {"/v1/traces/{trace}", "header", "If-None-Match", "string"},
+    {"/v1/traces/{trace}/events", "query", "from_seq", "integer"},
+    {"/v1/traces/{trace}/events", "query", "limit", "integer"},
+    {"/v1/traces/{trace}/events", "query", "type", "string"},
+    {"/v1/traces/{trace}/qa/log", "query", "from", "integer"},
+    {"/v1/traces/{trace}/artifacts/{name}", "header", "Range", "string"},
+    {"/v1/traces/{trace}/artifacts/{name}", "header", "If-Range", "string"},
+    {"/v1/traces/{trace}/artifacts/{name}", "header", "If-None-Match", "string"},
+    {"blob_ref", "header", "X-Content-SHA256", "string"},
+    {"", "header", "Prefer", "string"}, /* respond-async, wait=N */
+    {"", "header", "Idempotency-Key", "string"},
 };
 
 /* What the schemas' names stand for; those of the trace come from its own tables. */
@@ -86,6 +102,7 @@ static const char components[] =
     "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"type\":"
     "\"string\"},\"trace_id\":{\"type\":\"string\"},\"num_events\":{\"type\":[\"integer\",\"null\"]},"
     "\"qa_job_id\":{\"type\":[\"string\",\"null\"]},\"final_uri\":{\"type\":\"string\"}}},"
+    "\"Ready\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"Opened\":{\"type\":\"object\",\"required\":[\"trace_id\",\"upload_token\",\"message\","
     "\"expires_at\"],\"properties\":{\"trace_id\":{\"type\":\"string\"},\"upload_token\":{\"type\":"
     "\"string\"},\"message\":{\"type\":\"string\"},\"expires_at\":{\"type\":\"integer\"}}},"
@@ -143,7 +160,7 @@ static struct value one(struct arena *arena, const char *name, struct value item
     return map;
 }
 
-/* {"application/json":{"schema":...}} */
+/* {"application/json":{"schema":...}}, and the same in msgpack where that is taken and given. */
 static struct value content_of(struct arena *arena, const char *what)
 {
     const char  *type = strchr(what, '/') != NULL ? what : "application/json";
@@ -152,8 +169,28 @@ static struct value content_of(struct arena *arena, const char *what)
                                           : one(arena, "$ref",
                                                 value_text(arena_format(
                                                     arena, "#/components/schemas/%s", what)));
+    struct value content = one(arena, type, one(arena, "schema", schema));
 
-    return one(arena, type, one(arena, "schema", schema));
+    if (type != what && what[0] != '\0' && strcmp(what, "trace") != 0) {
+        value_put(arena, &content, "application/msgpack", one(arena, "schema", schema));
+    }
+    return content;
+}
+
+static struct value type_of(struct arena *arena, const char *type)
+{
+    struct value choices = value_list();
+
+    if (strchr(type, '|') == NULL) {
+        return one(arena, "type", value_text(type));
+    }
+    for (const char *at = type; *at != '\0'; at += strspn(at, "|")) {
+        size_t size = strcspn(at, "|");
+
+        value_append(arena, &choices, value_text(arena_format(arena, "%.*s", (int)size, at)));
+        at += size;
+    }
+    return one(arena, "enum", choices);
 }
 
 static struct value parameter(struct arena *arena, const char *name, const char *in,
@@ -164,8 +201,18 @@ static struct value parameter(struct arena *arena, const char *name, const char 
     value_put(arena, &value, "name", value_text(name));
     value_put(arena, &value, "in", value_text(in));
     value_put(arena, &value, "required", value_flag(strcmp(in, "path") == 0));
-    value_put(arena, &value, "schema", one(arena, "type", value_text(type)));
+    value_put(arena, &value, "schema", type_of(arena, type));
     return value;
+}
+
+static bool parameter_is_of(size_t row, const struct description *of)
+{
+    const char *whose = parameters[row].of;
+    bool        gets = strcmp(of->method, "GET") == 0;
+
+    return whose[0] == '\0'  ? !gets
+           : whose[0] == '/' ? gets && strcmp(whose, of->path) == 0
+                             : strcmp(whose, of->answer) == 0;
 }
 
 static struct value parameters_of(struct arena *arena, const struct description *of)
@@ -178,14 +225,11 @@ static struct value parameters_of(struct arena *arena, const struct description 
                                arena_format(arena, "%.*s", (int)strcspn(at + 1, "}"), at + 1),
                                "path", "string"));
     }
-    for (size_t i = 0; i < COUNT_OF(queries); i++) {
-        if (strcmp(of->method, "GET") == 0 && strcmp(queries[i].path, of->path) == 0) {
-            value_append(arena, &list,
-                         parameter(arena, queries[i].name, "query", queries[i].type));
+    for (size_t i = 0; i < COUNT_OF(parameters); i++) {
+        if (parameter_is_of(i, of)) {
+            value_append(arena, &list, parameter(arena, parameters[i].name, parameters[i].in,
+                                                 parameters[i].type));
         }
-    }
-    if (strcmp(of->method, "GET") != 0) {
-        value_append(arena, &list, parameter(arena, "Idempotency-Key", "header", "string"));
     }
     return list;
 }
@@ -200,10 +244,13 @@ static struct value responses_of(struct arena *arena, const struct description *
         size_t       size = strcspn(at, " ");
         /* Instead of a document that is not there yet. */
         bool early = strncmp(at, "202", 3) == 0 && strcmp(of->answer, "trace") == 0;
+        bool known = strncmp(at, "304", 3) == 0;
 
-        value_put(arena, &answer, "description", value_text(of->what));
-        value_put(arena, &answer, "content",
-                  content_of(arena, early ? "Status" : of->answer));
+        value_put(arena, &answer, "description",
+                  value_text(known ? "It is what If-None-Match named" : of->what));
+        if (!known) {
+            value_put(arena, &answer, "content", content_of(arena, early ? "Status" : of->answer));
+        }
         value_put(arena, &responses, arena_format(arena, "%.*s", (int)size, at), answer);
         at += size;
     }
