@@ -22,7 +22,7 @@ function showRoute(parent, method, path, operation) {
     const who = operation.security.map((item) => Object.keys(item)[0]).join(' or ');
     put(list, 'li', 'who: ' + (who || 'anybody'));
     for (const item of operation.parameters) {
-        put(list, 'li', item.in + ' ' + item.name + ': ' + item.schema.type);
+        put(list, 'li', item.in + ' ' + item.name + ': ' + (item.schema.type || item.schema.enum.join(' | ')));
     }
     if (operation.requestBody) {
         put(list, 'li', 'body: ' + typeName(operation.requestBody.content));
