@@ -53,6 +53,9 @@ def main(arguments):
             print(f"{name}: {'up to date' if not different else 'differs: ' + ', '.join(different)}")
             stale += bool(different)
         return 1 if stale else 0
+    if arguments in (["--help"], ["-h"]):
+        print(__doc__.strip())
+        return 0
     unknown = [name for name in arguments if name not in NAMES]
     if unknown:
         print(f"make.py: no such session: {', '.join(unknown)} (there are {', '.join(NAMES)})", file=sys.stderr)

@@ -13,6 +13,7 @@ enum {
     ANSWER_MOST = 64 << 20,
     DOCUMENT_MOST = 2000 << 20,
     KEEP_TRYING_US = 30 * 1000000,
+    SILENT_US = 2 * 1000000, /* who waits longer is told what for */
     AGAIN_MS = 200,
     STALL_MS = 120000
 };
@@ -105,10 +106,23 @@ static int send_once(struct cli *cli, const struct call *call, struct http_answe
     return http_send(cli->http, cli->arena, &request, ret_answer, err);
 }
 
+static void tell_waiting(const struct cli *cli, const struct http_answer *answer,
+                         const struct err *down)
+{
+    if (answer == NULL) {
+        (void)fprintf(stderr, "no answer from %s yet (%s); trying for %d s\n",
+                      cli->config.gateway_url, down->story, KEEP_TRYING_US / 1000000);
+    } else {
+        (void)fprintf(stderr, "%s answers %d; trying again for %d s\n", cli->config.gateway_url,
+                      answer->status, KEEP_TRYING_US / 1000000);
+    }
+}
+
 int cli_call(struct cli *cli, const struct call *call, int *ret_status, struct value *ret_json,
              struct bytes *ret_body, struct err *err)
 {
     int64_t            deadline = clock_mono_us() + KEEP_TRYING_US;
+    bool               told = false;
     struct http_answer answer;
 
     for (;;) {
@@ -128,6 +142,10 @@ int cli_call(struct cli *cli, const struct call *call, int *ret_status, struct v
             return sent < 0 ? err_add(err, "no farm answers at %s (prt up starts one here)",
                                       cli->config.gateway_url)
                             : refused(cli, call, &answer, err);
+        }
+        if (!told && clock_mono_us() + pause_ms * 1000 > deadline - KEEP_TRYING_US + SILENT_US) {
+            tell_waiting(cli, sent < 0 ? NULL : &answer, err);
+            told = true;
         }
         clock_sleep_ms(pause_ms);
     }
