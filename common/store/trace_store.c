@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { WANT, LOCK, READ, SAVE, SAVE_OPENING, ADD_HEAD, READ_HEAD, FINALIZE, ACCOUNTS, STATEMENTS };
+enum { WANT, LOCK, READ, SAVE, SAVE_OPENING, ADD_HEAD, READ_HEAD, FINALIZE, ACCOUNTS, HOLD,
+       STATEMENTS };
 
 /* The database's clock: the one that every process sees. */
 #define NOW_US "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -74,6 +75,8 @@ const struct statement trace_statements[STATEMENTS] = {
         "SELECT coalesce(sum(accepted_events), 0)::bigint, coalesce(sum(num_events), 0)::bigint,"
         " coalesce(sum(pending_events), 0)::bigint, coalesce(sum(dead_events), 0)::bigint"
         " FROM traces", 0 },
+
+    [HOLD] = { "traces_hold", "LOCK TABLE traces IN EXCLUSIVE MODE", 0 },
 };
 /* clang-format on */
 const size_t trace_statement_count = STATEMENTS;
@@ -341,4 +344,9 @@ int trace_accounts_read(struct store *store, struct trace_accounts *ret_accounts
         .dead = rows_whole(rows, 0, 3),
     };
     return 0;
+}
+
+int traces_hold(struct store *store, struct err *err)
+{
+    return store_run(store, &trace_statements[HOLD], NULL, NULL, err);
 }

@@ -96,6 +96,10 @@ struct trace_accounts {
 WARN_UNUSED int trace_accounts_read(struct store *store, struct trace_accounts *ret_accounts,
                                     struct err *err);
 
+/* Until this transaction ends nobody changes a trace; all are read as before. Who waits for longer
+ * than 30 s fails, and comes again. For prt bench. */
+WARN_UNUSED int traces_hold(struct store *store, struct err *err);
+
 extern const struct statement trace_statements[];
 extern const size_t           trace_statement_count;
 

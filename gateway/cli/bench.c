@@ -17,7 +17,21 @@ struct usage_pair {
     size_t              count;
     int64_t             at_us;     /* when counting began, then how long it took */
     double              own_cpu_s; /* of this process, the same */
+    double              busy_s;    /* of the whole machine */
     struct err          err;
+};
+
+/* All that is measured in one run. */
+struct measured {
+    struct cli              *cli;
+    const struct bench_plan *plan;
+    struct bench_result     *result;
+    struct usage_pair        usage;
+    int64_t                  committed; /* events */
+    double                   committed_s;
+    struct bench_outage      outage;
+    struct usage_pair        catching_up;
+    struct bench_raw         raw;
 };
 
 static double own_cpu_s(void)
@@ -29,21 +43,42 @@ static double own_cpu_s(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-static void take_usage(void *arg, bool on)
+static void take_usage(struct usage_pair *pair, bool on)
 {
-    struct usage_pair *pair = arg;
-    size_t             count = 0;
+    size_t count = 0;
 
     if (!on) { /* looking through the processes is no part of the load */
         pair->own_cpu_s = own_cpu_s() - pair->own_cpu_s;
+        pair->at_us = clock_mono_us() - pair->at_us;
+        pair->busy_s = bench_machine_busy_s() - pair->busy_s;
     }
-    pair->at_us = clock_mono_us() - pair->at_us;
     if (bench_usage_read(pair->cli, on ? &pair->before : &pair->after, &count, &pair->err) == 0) {
         pair->count = on ? count : (count < pair->count ? count : pair->count);
     }
     if (on) {
+        pair->busy_s = bench_machine_busy_s();
         pair->own_cpu_s = own_cpu_s();
+        pair->at_us = clock_mono_us();
     }
+}
+
+static int counting(void *arg, bool on, struct err *err)
+{
+    struct measured *measured = arg;
+
+    if (on && measured->plan->outage) {
+        TRY(bench_outage_begin(measured->cli, &measured->outage, err));
+    }
+    take_usage(&measured->usage, on);
+    return 0;
+}
+
+static int catch_up(struct measured *measured, struct err *err)
+{
+    take_usage(&measured->catching_up, true);
+    TRY(bench_outage_end(&measured->outage, err));
+    take_usage(&measured->catching_up, false);
+    return 0;
 }
 
 static int wait_for_trace(struct cli *cli, const struct bench_trace *trace, struct err *err)
@@ -113,19 +148,39 @@ static void put_usage(struct cli *cli, const struct usage_pair *usage, int64_t e
               value_real(events > 0 ? total * 1e6 / (double)events : 0));
 }
 
+static void put_outage(struct arena *arena, const struct measured *measured, struct value *ret)
+{
+    const struct bench_outage *outage = &measured->outage;
+    const struct usage_pair   *usage = &measured->catching_up;
+    double                     cpu_s = 0;
+    int64_t                    workers = 0;
+
+    for (size_t i = 0; i < usage->count; i++) {
+        cpu_s += usage->after[i].cpu_s - usage->before[i].cpu_s;
+        workers += strncmp(usage->after[i].name, "worker-validate", 15) == 0 ? 1 : 0;
+    }
+    value_put(arena, ret, "outage_chunks", value_whole(outage->chunks));
+    value_put(arena, ret, "caught_up_after_s", value_real(outage->seconds));
+    value_put(arena, ret, "caught_up_events_per_s",
+              value_real((double)outage->events / outage->seconds));
+    value_put(arena, ret, "caught_up_by_workers", value_whole(workers));
+    value_put(arena, ret, "caught_up_cores", value_real(cpu_s / outage->seconds));
+}
+
 static const struct {
     const char *name;
     double      of;
 } quantiles[] = {{"p50_ms", 0.5}, {"p90_ms", 0.9}, {"p99_ms", 0.99}, {"max_ms", 1}};
 
-static struct value result_value(struct cli *cli, const struct bench_plan *plan,
-                                 const struct bench_result *result, const struct usage_pair *usage,
-                                 int64_t committed, double committed_s, const struct bench_raw *raw)
+static struct value result_value(struct cli *cli, const struct measured *measured)
 {
-    struct value            value = value_map();
-    const struct histogram *latency = &result->latency_us;
-    int64_t                 events = result->chunks * plan->events;
-    double                  rate = (double)result->chunks / result->seconds;
+    struct value               value = value_map();
+    const struct bench_plan   *plan = measured->plan;
+    const struct bench_result *result = measured->result;
+    const struct usage_pair   *usage = &measured->usage;
+    const struct histogram    *latency = &result->latency_us;
+    int64_t                    events = result->chunks * plan->events;
+    double                     rate = (double)result->chunks / result->seconds;
 
     value_put(cli->arena, &value, "connections", value_whole(plan->connections));
     value_put(cli->arena, &value, "traces", value_whole(plan->traces));
@@ -133,6 +188,7 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
     value_put(cli->arena, &value, "event_bytes", value_whole(plan->event_bytes));
     value_put(cli->arena, &value, "rate", value_whole(plan->rate));
     value_put(cli->arena, &value, "respond_async", value_flag(plan->async));
+    value_put(cli->arena, &value, "outage", value_flag(plan->outage));
     value_put(cli->arena, &value, "seconds", value_real(result->seconds));
     value_put(cli->arena, &value, "chunks", value_whole(result->chunks));
     value_put(cli->arena, &value, "chunks_per_s", value_real(rate));
@@ -146,17 +202,23 @@ static struct value result_value(struct cli *cli, const struct bench_plan *plan,
     value_put(cli->arena, &value, "refused", value_whole(result->refused));
     value_put(cli->arena, &value, "broken", value_whole(result->broken));
     value_put(cli->arena, &value, "unanswered", value_whole(result->unanswered));
-    value_put(cli->arena, &value, "committed_events", value_whole(committed));
-    value_put(cli->arena, &value, "committed_after_s", value_real(committed_s));
+    value_put(cli->arena, &value, "committed_events", value_whole(measured->committed));
+    value_put(cli->arena, &value, "committed_after_s", value_real(measured->committed_s));
     value_put(cli->arena, &value, "counted_s", value_real((double)usage->at_us / 1e6));
+    value_put(cli->arena, &value, "machine_busy_s", value_real(usage->busy_s));
     value_put(cli->arena, &value, "own_cpu_s", value_real(usage->own_cpu_s));
     value_put(cli->arena, &value, "own_cpu_us_per_chunk",
               value_real(result->chunks > 0 ? usage->own_cpu_s * 1e6 / (double)result->chunks : 0));
     put_usage(cli, usage, events, &value);
+    if (plan->outage) {
+        put_outage(cli->arena, measured, &value);
+    }
     if (plan->raw) {
-        value_put(cli->arena, &value, "raw_publisher_chunks_per_s", value_real(raw->rate));
-        value_put(cli->arena, &value, "raw_publisher_cpu_us_per_chunk", value_real(raw->cpu_us));
-        value_put(cli->arena, &value, "ratio_to_raw_publisher", value_real(rate / raw->rate));
+        value_put(cli->arena, &value, "raw_publisher_chunks_per_s", value_real(measured->raw.rate));
+        value_put(cli->arena, &value, "raw_publisher_cpu_us_per_chunk",
+                  value_real(measured->raw.cpu_us));
+        value_put(cli->arena, &value, "ratio_to_raw_publisher",
+                  value_real(rate / measured->raw.rate));
     }
     return value;
 }
@@ -176,6 +238,7 @@ static void print_result(const struct cli *cli, const struct value *value)
                                         "raw_publisher_cpu_us_per_chunk",
                                         "ratio_to_raw_publisher"};
     const struct value      *processes = value_get(value, "processes");
+    const struct value      *outage = value_get(value, "outage_chunks");
 
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         if (value_get(value, lines[i]) != NULL) {
@@ -185,6 +248,13 @@ static void print_result(const struct cli *cli, const struct value *value)
     printf("%-28s %12lld, all there after %.2f s\n", "committed events",
            (long long)value_whole_or(value_get(value, "committed_events"), 0),
            value_real_or(value_get(value, "committed_after_s"), 0));
+    if (outage != NULL) {
+        printf("%-28s %12lld chunks in %.2f s: %.2f events/s, %.2f cores busy\n", "caught up",
+               (long long)value_whole_or(outage, 0),
+               value_real_or(value_get(value, "caught_up_after_s"), 0),
+               value_real_or(value_get(value, "caught_up_events_per_s"), 0),
+               value_real_or(value_get(value, "caught_up_cores"), 0));
+    }
     printf("\n%s%-22s %10s %22s %10s%s\n", BOLD(cli), "process", "CPU s", "CPU s per M events",
            "RSS MiB", PLAIN(cli));
     for (uint32_t i = 0; processes != NULL && i < processes->count; i++) {
@@ -272,31 +342,25 @@ static int measure_raw(struct cli *cli, const struct bench_plan *plan, struct be
     return 0;
 }
 
-static int measure(struct cli *cli, const struct bench_plan *plan, struct bench_traces *traces,
-                   const struct value *earlier, struct err *err)
+static int measure(struct measured *measured, struct bench_traces *traces, struct err *err)
 {
-    struct usage_pair    usage = {.cli = cli};
-    struct bench_result *result = arena_zero(cli->arena, 1, sizeof(*result));
-    struct bench_raw     raw = {0};
-    struct value         value;
-    double               committed_s;
-    int64_t              committed;
-    int64_t              ended_us;
+    struct cli              *cli = measured->cli;
+    const struct bench_plan *plan = measured->plan;
+    int64_t                  ended_us;
 
-    TRY(bench_load(cli, plan, traces, take_usage, &usage, result, err));
+    TRY(bench_load(cli, plan, traces, counting, measured, measured->result, err));
     ended_us = clock_mono_us();
-    if (result->chunks == 0) {
+    if (measured->result->chunks == 0) {
         return err_set(err, ERR_HTTP_REFUSED, "no chunk was taken; the first answer was %d %s",
-                       result->first_bad_status, result->first_bad);
+                       measured->result->first_bad_status, measured->result->first_bad);
     }
-    TRY(wait_committed(cli, plan, traces, &committed, err));
-    committed_s = (double)(clock_mono_us() - ended_us) / 1e6;
+    if (plan->outage) {
+        TRY(catch_up(measured, err));
+    }
+    TRY(wait_committed(cli, plan, traces, &measured->committed, err));
+    measured->committed_s = (double)(clock_mono_us() - ended_us) / 1e6;
     TRY(bench_traces_keep(plan, traces, err));
-    if (plan->raw) {
-        TRY(measure_raw(cli, plan, &raw, err));
-    }
-    value = result_value(cli, plan, result, &usage, committed, committed_s, &raw);
-    return tell(cli, plan, &value, earlier, result);
+    return plan->raw ? measure_raw(cli, plan, &measured->raw, err) : 0;
 }
 
 int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
@@ -304,11 +368,24 @@ int bench_run(struct cli *cli, int argc, char **argv, struct err *err)
     struct bench_plan   plan;
     struct bench_traces traces;
     struct value        earlier;
+    struct value        value;
+    struct measured     measured = {.cli = cli,
+                                    .plan = &plan,
+                                    .result = arena_zero(cli->arena, 1, sizeof(struct bench_result)),
+                                    .usage = {.cli = cli},
+                                    .catching_up = {.cli = cli}};
+    int                 done;
 
     TRY(bench_plan_read(&plan, argc, argv, err));
     if (plan.compare != NULL) {
         TRY(bench_earlier(cli, plan.compare, &earlier, err)); /* before the load, not after it */
     }
     TRY(bench_traces_read(cli, &plan, &traces, err));
-    return measure(cli, &plan, &traces, plan.compare == NULL ? NULL : &earlier, err);
+    done = measure(&measured, &traces, err);
+    bench_outage_done(&measured.outage);
+    if (done < 0) {
+        return -1;
+    }
+    value = result_value(cli, &measured);
+    return tell(cli, &plan, &value, plan.compare == NULL ? NULL : &earlier, measured.result);
 }

@@ -9,9 +9,10 @@
 
 enum { FILE_MOST = 1 << 20 };
 
-static const double core_full = 0.85; /* of a core: a thread that runs so much has no time left */
-static const double all_full = 0.90;  /* of all cores */
-static const double kept_up = 0.98;   /* of the rate that was given */
+static const double core_full = 0.85;  /* of a core: a thread that runs so much has no time left */
+static const double all_full = 0.90;   /* of all cores */
+static const double others_much = 0.1; /* the kernel's own work for us is less */
+static const double kept_up = 0.98;    /* of the rate that was given */
 
 static double number(const struct value *value, const char *name)
 {
@@ -68,48 +69,93 @@ static const char *remedy_for(const struct value *process)
     return "look what it does";
 }
 
-void bench_advice(const struct value *result, const struct bench_plan *plan, struct buf *out)
+/* What comes at a and is caught up with at c leaves an outage behind in a / (c - a) of its time. */
+static void advise_after_outage(const struct value *result, struct buf *out)
 {
-    double              cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    double              cost_us = number(result, "cpu_us_per_event");
-    double              own = number(result, "own_cpu_s") / number(result, "counted_s");
-    double              farm = cost_us * number(result, "events_per_s") / 1e6;
-    double              most_cores = 0;
-    const struct value *most = busiest(result, &most_cores);
-    struct bytes        name =
-        most == NULL ? BYTES("nothing") : value_text_or(value_get(most, "process"), "");
+    double back = number(result, "caught_up_events_per_s") / number(result, "events_per_chunk");
 
-    if (cost_us <= 0 || most == NULL) {
-        buf_put_text(out, "No process of the farm was seen: run bench on the farm's machine.");
-        return;
-    }
+    buf_format(
+        out,
+        "While validate stood still the farm took %.0f chunks/s, for %.1f us of CPU an event;"
+        " then %.0f of its workers committed %.0f a second, with %.2f cores busy. ",
+        number(result, "chunks_per_s"), number(result, "cpu_us_per_event"),
+        number(result, "caught_up_by_workers"), back, number(result, "caught_up_cores"));
     buf_format(out,
-               "An event costs the farm %.1f us of CPU: a core takes about %.0f events/s of this"
-               " kind. Of %.0f cores the farm used %.2f and this load generator %.2f. ",
-               cost_us, 1e6 / cost_us, cores, farm, own);
-    if (plan->rate > 0 && number(result, "chunks_per_s") < kept_up * (double)plan->rate) {
+               "Where %.0f chunks/s come in all the while, an outage of validate is made up for in"
+               " as long as it took; where %.0f come, in three times as long.",
+               back / 2, back * 3 / 4);
+}
+
+/* Of a rate that was given. */
+static void advise_on_rate(const struct value *result, const struct bench_plan *plan,
+                           struct buf *out)
+{
+    if (number(result, "chunks_per_s") < kept_up * (double)plan->rate) {
         buf_format(out,
                    "It took %.0f of the %lld chunks/s that were due: more than it can. Leave --rate"
                    " out to see how much it takes, and what would take more.",
                    number(result, "chunks_per_s"), (long long)plan->rate);
-    } else if (plan->rate > 0) {
+    } else {
         buf_format(out,
                    "The rate was given, so this is what it costs, not what the farm can do: leave"
                    " --rate out for that.");
-    } else if (farm + own > all_full * cores) {
+    }
+}
+
+/* Of as much as the farm takes: what would take more? */
+static void advise_on_most(const struct value *result, const struct bench_plan *plan, double idle,
+                           struct buf *out)
+{
+    double              most_cores = 0;
+    const struct value *most = busiest(result, &most_cores);
+    struct bytes        name = value_text_or(value_get(most, "process"), "");
+
+    if (idle < 1 - all_full) {
         buf_format(out,
                    "All cores are full; %.*s takes the most (%.2f). More cores, or the load"
-                   " generator elsewhere (%.2f cores come free), take more.",
-                   (int)name.size, (const char *)name.data, most_cores, own);
+                   " generator elsewhere, take more.",
+                   (int)name.size, (const char *)name.data, most_cores);
     } else if (most_cores > core_full) {
         buf_format(out, "%.*s is the bottleneck (%.2f cores): %s.", (int)name.size,
                    (const char *)name.data, most_cores, remedy_for(most));
     } else {
         buf_format(out,
                    "No process is full: requests wait for each other, the disk or the network. More"
-                   " connections (--connections %lld) or another validate worker use the idle %.2f"
-                   " cores.",
-                   (long long)plan->connections * 4, cores - farm - own);
+                   " connections (--connections %lld) or another validate worker use what is idle.",
+                   (long long)plan->connections * 4);
+    }
+}
+
+void bench_advice(const struct value *result, const struct bench_plan *plan, struct buf *out)
+{
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double cost_us = number(result, "cpu_us_per_event");
+    double own = number(result, "own_cpu_s") / number(result, "counted_s");
+    double busy = number(result, "machine_busy_s") / number(result, "counted_s");
+    double farm = cost_us * number(result, "events_per_s") / 1e6;
+    double others;
+
+    busy = busy > farm + own ? busy : farm + own;
+    others = busy - farm - own;
+    if (cost_us <= 0) {
+        buf_put_text(out, "No process of the farm was seen: run bench on the farm's machine.");
+        return;
+    }
+    if (plan->outage) {
+        advise_after_outage(result, out);
+    } else {
+        buf_format(out,
+                   "An event costs the farm %.1f us of CPU: a core takes about %.0f events/s of"
+                   " this kind. Of %.0f cores the farm used %.2f and this load generator %.2f. ",
+                   cost_us, 1e6 / cost_us, cores, farm, own);
+        if (plan->rate > 0) {
+            advise_on_rate(result, plan, out);
+        } else {
+            advise_on_most(result, plan, 1 - busy / cores, out);
+        }
+    }
+    if (others > others_much * cores) {
+        buf_format(out, " Other programs had %.2f cores: this is what they left.", others);
     }
 }
 
@@ -164,11 +210,15 @@ static const struct value *process_named(const struct value *result, struct byte
 
 struct value bench_compare(struct cli *cli, const struct value *before, const struct value *now)
 {
-    static const char *const figures[] = {
-        "events_per_s",          "p50_ms", "p99_ms", "cpu_us_per_event", "own_cpu_us_per_chunk",
-        "ratio_to_raw_publisher"};
-    const struct value *processes = value_get(now, "processes");
-    struct value        list = value_list();
+    static const char *const figures[] = {"events_per_s",
+                                          "p50_ms",
+                                          "p99_ms",
+                                          "cpu_us_per_event",
+                                          "own_cpu_us_per_chunk",
+                                          "caught_up_events_per_s",
+                                          "ratio_to_raw_publisher"};
+    const struct value      *processes = value_get(now, "processes");
+    struct value             list = value_list();
 
     for (size_t i = 0; i < COUNT_OF(figures); i++) {
         compare_one(cli, &list, figures[i], number(before, figures[i]), number(now, figures[i]));
@@ -192,6 +242,7 @@ struct value bench_compare(struct cli *cli, const struct value *before, const st
 /* Two measurements of different load say nothing about the farm. */
 const char *bench_unlike(const struct value *before, const struct value *now)
 {
+    static const char *const flags[] = {"respond_async", "outage"};
     static const char *const same[] = {"events_per_chunk", "event_bytes", "connections", "rate"};
 
     for (size_t i = 0; i < COUNT_OF(same); i++) {
@@ -199,8 +250,11 @@ const char *bench_unlike(const struct value *before, const struct value *now)
             return same[i];
         }
     }
-    return value_flag_or(value_get(before, "respond_async"), false) !=
-                   value_flag_or(value_get(now, "respond_async"), false)
-               ? "respond_async"
-               : NULL;
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        if (value_flag_or(value_get(before, flags[i]), false) !=
+            value_flag_or(value_get(now, flags[i]), false)) {
+            return flags[i];
+        }
+    }
+    return NULL;
 }

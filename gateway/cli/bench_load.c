@@ -446,15 +446,17 @@ static int connect_all(struct load *load, struct err *err)
     return 0;
 }
 
-static int count_load(struct load *load, void (*counting)(void *arg, bool on), void *arg,
-                      struct err *err)
+static int count_load(struct load *load, bench_counting counting, void *arg, struct err *err)
 {
-    int64_t began = clock_mono_us();
+    int64_t began;
     int64_t until;
     int     done;
 
+    began = clock_mono_us();
+    TRY(counting(arg, true, err));
+    load->first_due_us += clock_mono_us() - began; /* nothing was due while this looked elsewhere */
+    began = clock_mono_us();
     load->counting = true;
-    counting(arg, true);
     done = run_for(load, load->plan->seconds, err);
     load->counting = false;
     until = clock_mono_us();
@@ -462,14 +464,15 @@ static int count_load(struct load *load, void (*counting)(void *arg, bool on), v
     if (done == 0) {
         done = drain(load, err);
     }
-    counting(arg, false);
+    if (done == 0) {
+        done = counting(arg, false, err);
+    }
     measure_unanswered(load, until);
     return done;
 }
 
 int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_traces *traces,
-               void (*counting)(void *arg, bool on), void *arg, struct bench_result *ret_result,
-               struct err *err)
+               bench_counting counting, void *arg, struct bench_result *ret_result, struct err *err)
 {
     struct load     load = {.plan = plan,
                             .result = ret_result,

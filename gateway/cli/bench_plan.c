@@ -5,7 +5,7 @@
 
 #include "gateway/cli/bench.h"
 
-enum { ASYNC = 256, RAW, KEEP, COMPARE }; /* numbers are below, by row */
+enum { ASYNC = 256, RAW, OUTAGE, KEEP, COMPARE }; /* numbers are below, by row */
 
 static const struct {
     const char *name;
@@ -37,10 +37,9 @@ static int read_number(struct bench_plan *plan, size_t row, const char *text, st
 
 int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv, struct err *err)
 {
-    struct option options[COUNT_OF(numbers) + 5] = {
-        {"async", no_argument, NULL, ASYNC},
-        {"raw", no_argument, NULL, RAW},
-        {"keep", required_argument, NULL, KEEP},
+    struct option options[COUNT_OF(numbers) + 6] = {
+        {"async", no_argument, NULL, ASYNC},           {"raw", no_argument, NULL, RAW},
+        {"outage", no_argument, NULL, OUTAGE},         {"keep", required_argument, NULL, KEEP},
         {"compare", required_argument, NULL, COMPARE},
     };
     struct bench_plan plan = {
@@ -48,7 +47,7 @@ int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv, struct e
     int option;
 
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        options[4 + i] = (struct option){numbers[i].name, required_argument, NULL, (int)i};
+        options[5 + i] = (struct option){numbers[i].name, required_argument, NULL, (int)i};
     }
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
@@ -57,6 +56,9 @@ int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv, struct e
             break;
         case RAW:
             plan.raw = true;
+            break;
+        case OUTAGE:
+            plan.outage = plan.async = true; /* a verdict would come too late */
             break;
         case KEEP:
             plan.keep = optarg;
@@ -74,6 +76,12 @@ int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv, struct e
     if (optind < argc) {
         return err_set(err, ERR_USAGE, "%s is no option: prt bench --help tells them",
                        argv[optind]);
+    }
+    if (plan.outage && plan.seconds > OUTAGE_SECONDS_MOST) {
+        return err_set(err, ERR_USAGE,
+                       "--outage wants --seconds %d or fewer: workers that wait for"
+                       " longer come to other ends than waiting",
+                       OUTAGE_SECONDS_MOST);
     }
     if (plan.traces == 0) {
         plan.traces = plan.connections;

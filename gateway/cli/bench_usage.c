@@ -34,6 +34,19 @@ static bool read_stat(struct arena *arena, pid_t pid, struct stat_line *ret)
     return true;
 }
 
+double bench_machine_busy_s(void)
+{
+    CLEANUP(file) FILE *file = fopen("/proc/stat", "re");
+    long long           user = 0, nice = 0, system = 0, irq = 0, softirq = 0, stolen = 0;
+
+    if (file == NULL || fscanf(file, "cpu %lld %lld %lld %*d %*d %lld %lld %lld", &user, &nice,
+                               &system, &irq, &softirq, &stolen) != 6) {
+        return 0;
+    }
+    return (double)(user + nice + system + irq + softirq + stolen) /
+           (double)sysconf(_SC_CLK_TCK);
+}
+
 /* Processes whose parent is one of ours (Postgres backends, a worker's sandboxes) count with it. Their
  * shared pages would count many times: memory is of the process itself. */
 static void add_children(struct arena *arena, struct bench_usage *list, size_t count, double tick)

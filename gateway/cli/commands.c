@@ -140,7 +140,7 @@ const struct command cli_commands[] = {
      "  --anew                            from the start, not where it was interrupted\n\n"
      WHEN_HELP ".\n",
      replay_run},
-    {OPERATE, "bench", "[--connections N] [--events N] [--rate CHUNKS/S] [--async] [--raw] [--keep FILE] [--compare FILE]",
+    {OPERATE, "bench", "[--connections N] [--events N] [--rate CHUNKS/S] [--async] [--outage] [--raw] [--keep FILE] [--compare FILE]",
      "Measure how much this farm takes in",
      "Sends chunks of file edits over many connections until they are chained and committed, and\n"
      "tells events a second, verdict latency, CPU and memory of each process, and what to add\n"
@@ -153,6 +153,8 @@ const struct command cli_commands[] = {
      "  --rate N           chunks a second in all, sent when due whatever the farm does; latency\n"
      "                     counts from then. Without: each connection waits for its answer\n"
      "  --async            Prefer: respond-async: the answer comes once JetStream has the chunk\n"
+     "  --outage           the same while validate stands still (20 s at most), held by a lock in the\n"
+     "                     database; then tells how fast its workers catch up\n"
      "  --keep FILE        go on with the traces of FILE, if there is one, and leave them there\n"
      "  --raw              then publish the same bytes straight into JetStream, for the ratio\n"
      "  --compare FILE     what an earlier run printed with --json: the ratios to it\n",
