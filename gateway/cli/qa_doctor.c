@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "crypto/crypto.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/qa_remedy.h"
 #include "workers/qa/sandbox/cgroup.h"
 #include "workers/qa/sandbox/escape.h"
 #include "workers/qa/sandbox/job.h"
@@ -18,23 +19,6 @@
 enum { STARTS = 5, ASK_MS = 30000 };
 
 static const char *const engines[] = {"runc", "podman", "docker"};
-
-/* What to do about it, by what a story says. */
-static const struct remedy {
-    const char *engine, *story, *words;
-} remedies[] = {
-    {"runc", "there is no program", "apt-get install runc"},
-    {"podman", "there is no program", "apt-get install podman"},
-    {"docker", "there is no program", "apt-get install docker.io"},
-    {"docker", "daemon does not answer", "start dockerd, or point DOCKER_HOST at one"},
-    {"runc", "not root", "run the qa worker as root, or set PRT_SANDBOX=podman"},
-    {"", "PRT_QA_BASE_ROOTFS", "prt qa-image"},
-    {"", "swaps", "swapoff -a, or boot with swapaccount=1"},
-    {"", "swap", "boot with swapaccount=1, or swapoff -a"},
-    {"", "mount namespace", "give the worker CAP_SYS_ADMIN"},
-    {"", "cgroups", "boot with that controller on; in a container, delegate the cgroup to it"},
-    {"", "pull", "prt qa-image makes a base without a registry"},
-};
 
 struct finding {
     const char        *engine, *version, *runtime, *image, *digest;
@@ -45,19 +29,6 @@ struct finding {
     struct escape_rows escape;
     const char        *escape_failed;
 };
-
-static const char *remedy_for(const char *engine, const char *story)
-{
-    for (size_t i = 0; i < COUNT_OF(remedies); i++) {
-        const struct remedy *remedy = &remedies[i];
-
-        if ((remedy->engine[0] == '\0' || strcmp(remedy->engine, engine) == 0) &&
-            strstr(story, remedy->story) != NULL) {
-            return remedy->words;
-        }
-    }
-    return "";
-}
 
 static const char *version_of(struct arena *arena, const char *engine)
 {
@@ -117,7 +88,7 @@ static struct sandbox_limits limits_of(const struct config *config)
                                    .cpus = config->qa_cpus,
                                    .pids = config->qa_pids,
                                    .disk_bytes = config->qa_workspace,
-                                   .disk_entries = config->archive_entries,
+                                   .disk_entries = config->archive_entries + SANDBOX_SPARE_ENTRIES,
                                    .file_bytes = config->qa_file,
                                    .open_files = config->qa_open_files,
                                    .log_bytes = config->qa_output,
@@ -178,7 +149,7 @@ static void engine_look(struct cli *cli, struct sandbox_settings settings, const
         finding->digest = arena_text(cli->arena, bytes_of(base->digest));
     } else {
         finding->story = arena_text(cli->arena, bytes_of(err.story));
-        finding->remedy = remedy_for(engine, finding->story);
+        finding->remedy = qa_remedy(engine, finding->story);
     }
     sandbox_close(sandbox);
     if (finding->works && escape) {
@@ -334,9 +305,7 @@ static void finding_print(const struct cli *cli, const struct finding *finding)
     } else {
         printf("%s%-8s%s%sdoes not work%s   %s\n", BOLD(cli), finding->engine, PLAIN(cli), RED(cli),
                PLAIN(cli), finding->story);
-        if (finding->remedy[0] != '\0') {
-            printf("                       remedy: %s\n", finding->remedy);
-        }
+        printf("                       remedy: %s\n", finding->remedy);
     }
     for (size_t i = 0; i < finding->limits.count; i++) {
         const struct probe_row *row = &finding->limits.row[i];

@@ -11,10 +11,7 @@
 #include "workers/qa/retrace.h"
 #include "workers/qa/runner.h"
 
-enum {
-    REPORT_BYTES = 32 * 1024 * 1024,
-    ENTRIES_SPARE = 10000 /* what a test run may make besides what it was given */
-};
+enum { REPORT_BYTES = 32 * 1024 * 1024 };
 
 static struct sandbox_limits limits_of(const struct config *config)
 {
@@ -22,7 +19,7 @@ static struct sandbox_limits limits_of(const struct config *config)
                                    .cpus = config->qa_cpus,
                                    .pids = config->qa_pids,
                                    .disk_bytes = config->qa_workspace,
-                                   .disk_entries = config->archive_entries + ENTRIES_SPARE,
+                                   .disk_entries = config->archive_entries + SANDBOX_SPARE_ENTRIES,
                                    .file_bytes = config->qa_file,
                                    .open_files = config->qa_open_files,
                                    .log_bytes = config->qa_output,

@@ -31,6 +31,9 @@
 /* Inside. The base image has a user of this number; on the host it is mapped where possible. */
 enum { SANDBOX_UID = 64537 };
 
+/* Files and directories that a test run may make besides what it was given. */
+enum { SANDBOX_SPARE_ENTRIES = 10000 };
+
 struct sandbox_limits {
     int64_t memory_bytes; /* swap included */
     int64_t cpus;
