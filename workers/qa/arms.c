@@ -17,11 +17,6 @@ void arms_done(struct arms *arms)
     job_close(arms->job);
 }
 
-static const char *root_of(const struct arms *arms, const struct workspace *workspace)
-{
-    return arena_format(arms->arena, "%s/%s", workspace->dir, workspace->root);
-}
-
 static void arm_note(struct arms *arms, const struct arm_end *end)
 {
     arms->took_ms += end->took_ms;
@@ -39,10 +34,9 @@ static int round_test(struct arms *arms, const char *name, struct round *round, 
                       .name = name,
                       .workspace = &round->workspace,
                       .image = &round->image,
-                      .runner = arms->runner,
+                      .runner = round->runner,
                       .limits = &arms->examiner->limits};
 
-    TRY(sandbox_own(arms->examiner->sandbox, round->workspace.dir, err));
     TRY(spool_open(&round->report, arms->job->dir, err));
     TRY(arm_run(arms->examiner->sandbox, arms->job, &arm, &arms->log, &round->report, arms->heart,
                 &round->end, err));
@@ -51,12 +45,17 @@ static int round_test(struct arms *arms, const char *name, struct round *round, 
     return 0;
 }
 
-static int round_image(struct arms *arms, const char *name, struct round *round, struct err *err)
+/* What a round needs besides its tree. */
+static int round_ready(struct arms *arms, const char *name, struct round *round, struct err *err)
 {
-    int64_t from_us = clock_mono_us();
+    const struct workspace *tree = &round->workspace;
+    int64_t                 from_us = clock_mono_us();
 
-    TRY(layer_image(arms->examiner, arms->job, name, &round->workspace, &arms->log, arms->heart,
-                    &round->image, err));
+    TRY(sandbox_own(arms->examiner->sandbox, tree->dir, err));
+    TRY(runner_for(arms->arena, arena_format(arms->arena, "%s/%s", tree->dir, tree->root),
+                   &round->runner, err));
+    TRY(layer_image(arms->examiner, arms->job, name, tree, &arms->log, arms->heart, &round->image,
+                    err));
     arms->steps.layer += clock_mono_us() - from_us;
     return 0;
 }
@@ -71,26 +70,20 @@ static int round_fetch(struct arms *arms, const char *name, const struct snapsho
     TRY(workspace_fetch(arms->arena, examiner->blob, snapshot, &examiner->pack, dir, arms->heart,
                         &round->workspace, err));
     arms->steps.unpack += clock_mono_us() - from_us;
-    return round_image(arms, name, round, err);
-}
-
-static int after_test(struct arms *arms, struct err *err)
-{
-    TRY(runner_for(arms->arena, root_of(arms, &arms->after.workspace), &arms->runner, err));
-    return round_test(arms, "after", &arms->after, err);
+    return round_ready(arms, name, round, err);
 }
 
 int arms_after_in(struct arms *arms, const struct workspace *tree, struct err *err)
 {
     arms->after.workspace = *tree;
-    TRY(round_image(arms, "after", &arms->after, err));
-    return after_test(arms, err);
+    TRY(round_ready(arms, "after", &arms->after, err));
+    return round_test(arms, "after", &arms->after, err);
 }
 
 int arms_after(struct arms *arms, const struct snapshot *snapshot, struct err *err)
 {
     TRY(round_fetch(arms, "after", snapshot, &arms->after, err));
-    return after_test(arms, err);
+    return round_test(arms, "after", &arms->after, err);
 }
 
 /* A claim's run of all tests on the start snapshot is this one, had the same runner it. */
@@ -98,7 +91,7 @@ static int before_test(struct arms *arms, struct err *err)
 {
     const struct made_run *run = arms->start_run;
 
-    if (run == NULL || !run->is || run->runner != arms->runner) {
+    if (run == NULL || !run->is || run->runner != arms->before.runner) {
         return round_test(arms, "before", &arms->before, err);
     }
     arms->before.end = run->end;
@@ -125,13 +118,14 @@ int arms_before(struct arms *arms, const struct snapshot *snapshot, struct err *
     return 0;
 }
 
-/* Is there a reason to run it? Only a pass can become less. */
+/* Is there a reason to run it? Only a pass can become less, and only by tests that there were. */
 static bool original_matters(const struct arms *arms)
 {
     const struct verdict *before = &arms->before.end.verdict;
     bool                  none = arms->before.ran && before->believed && before->report.count == 0;
+    bool other = arms->edits.count > 0 || arms->before.runner != arms->after.runner;
 
-    return arms->edits.count > 0 && arms->after.end.verdict.status == VERDICT_PASSED && !none;
+    return other && arms->after.end.verdict.status == VERDICT_PASSED && !none;
 }
 
 int arms_original(struct arms *arms, struct err *err)
@@ -144,11 +138,13 @@ int arms_original(struct arms *arms, struct err *err)
     if (!arms->has_before) {
         return 0;
     }
-    TRY(original_make(arms->arena, arms->runner, &arms->after.workspace, &arms->before.workspace,
-                      dir, &round->workspace, &arms->edits, err));
+    TRY(original_make(arms->arena, arms->before.runner, &arms->after.workspace,
+                      &arms->before.workspace, dir, &round->workspace, &arms->edits, err));
     arms->edits_is = true;
     if (original_matters(arms)) {
         round->image = arms->after.image;
+        round->runner = arms->before.runner;
+        TRY(sandbox_own(arms->examiner->sandbox, dir, err));
         TRY(round_test(arms, "original", round, err));
     }
     now = round->ran ? &round->end.verdict : &arms->after.end.verdict;
@@ -168,7 +164,7 @@ static int repeat_run(struct arms *arms, const struct round *round, const char *
                                        .name = arena_format(arms->arena, "%s-%d", name, arms->repeats + 1),
                                        .workspace = &round->workspace,
                                        .image = &round->image,
-                                       .runner = arms->runner,
+                                       .runner = round->runner,
                                        .limits = &arms->examiner->limits,
                                        .tests = {again->ids, again->count},
                                        .hash_seed = arms->repeats + 1};

@@ -7,6 +7,9 @@
  *   original   the final snapshot with the tests of the start, where they were edited (original.h)
  *   repeats    what failed or changed, run again: what is flaky
  *
+ * Each tree is run by the runner that fits it, the original tests by that of the start: a fix that
+ * makes another runner fit hides no test by that.
+ *
  * An arm whose snapshot was not sent is not run. The after arm must work; when another cannot be
  * had for good, only the original arm's absence is held against a verdict: a pass that nobody could
  * check is none.
@@ -22,11 +25,12 @@ struct made_run; /* retrace.h */
 
 /* One arm: its workspace, its image, its run. */
 struct round {
-    bool             ran;
-    struct workspace workspace;
-    struct image     image;
-    struct arm_end   end;
-    struct spool     report;
+    bool                 ran;
+    struct workspace     workspace; /* given to the sandbox */
+    const struct runner *runner;    /* NULL: not known yet */
+    struct image         image;
+    struct arm_end       end;
+    struct spool         report;
 };
 
 struct arms {
@@ -35,7 +39,6 @@ struct arms {
     struct job            *job;
     struct heart          *heart;
     struct spool           log;
-    const struct runner   *runner; /* NULL: not known yet; the after tree's, for all arms */
     struct round           after, before, original;
     const struct made_run *start_run;  /* of the start snapshot, made for a claim */
     bool                   has_before; /* its tree is there */

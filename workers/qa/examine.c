@@ -214,8 +214,8 @@ static int arms_run(struct arms *arms, const struct question *question,
 /* What the arms found, in the words of the wire. */
 static void arms_tell(const struct arms *arms, struct validation *validation)
 {
-    if (arms->runner != NULL) {
-        validation->framework = arms->runner->framework;
+    if (arms->after.runner != NULL) {
+        validation->framework = arms->after.runner->framework;
     }
     if (arms->after.ran) {
         validation->after = &arms->after.end.verdict;

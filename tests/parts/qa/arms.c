@@ -89,6 +89,45 @@ TEST(arms, fail_a_fix_that_deletes_what_it_does_not_fix)
     CHECK(!value_flag_or(value_at(validation, "/tests_passed"), true));
 }
 
+/* What was there is run as it was: a tree that another runner fits now has no fewer tests for it.
+ */
+TEST(arms, run_the_tests_of_the_start_by_its_own_runner)
+{
+    WORLD();
+    static const char      unittests[] = "import unittest\n"
+                                         "class TestB(unittest.TestCase):\n"
+                                         "    def test_b(self): pass\n";
+    static const char      plain[] = "from code_ import one\nclass TestA:\n"
+                                     "    def test_one(self): assert one() == 1\n";
+    const struct snapshot *start =
+        world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", TESTS));
+    const struct value *validation = world_examine(
+        world, world_snapshot(world, FILES("code_.py", WRONG, "test_b.py", unittests)), start);
+
+    expect_text(validation, "/framework", "unittest");
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/edited_files", "[{\"path\":\"test_a.py\",\"what\":\"deleted\"}]");
+
+    /* Honest work may do the same. */
+    validation = world_examine(
+        world, world_snapshot(world, FILES("code_.py", RIGHT, "test_b.py", unittests)), start);
+    expect_status(validation, "passed", NULL);
+    expect_json(validation, "/arms",
+                "{\"after\":\"passed\",\"before\":\"failed\",\"original_tests\":\"passed\","
+                "\"repeats\":0}");
+    expect_json(validation, "/tests_edited", "true");
+
+    /* No test is edited, and the runner that fits now does not see them all. */
+    validation = world_examine(
+        world,
+        world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", plain, "test_b.py", unittests)),
+        world_snapshot(world, FILES("code_.py", "import pytest\n" WRONG, "test_a.py", plain,
+                                    "test_b.py", unittests)));
+    expect_text(validation, "/framework", "unittest");
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "false");
+}
+
 TEST(arms, find_what_a_repeat_changes)
 {
     WORLD();

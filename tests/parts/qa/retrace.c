@@ -333,6 +333,27 @@ TEST(retrace, makes_no_run_twice_on_the_same_tree)
     CHECK(log_count(world, validation, "== claim-") == 2);
 }
 
+/* A repeat of the start's tests has a tree that they may write to, as their first run had. */
+TEST(retrace, repeats_a_run_that_a_claim_had_made)
+{
+    WORLD();
+    static const char   tests[] = "from a import f\n\ndef test_a():\n"
+                                  "    open('sub/written', 'w').write('x')\n    assert f() == 1\n";
+    const struct value *validation;
+
+    world->config.qa_repeats = 1;
+    validation =
+        ask(world, world_snapshot(world, FILES("test_a.py", tests, "a.py", fixed[3], "sub/x", "")),
+            world_snapshot(world, FILES("test_a.py", tests, "a.py", broken[3], "sub/x", "")),
+            EVENTS(world, RUN(1, 1, 0, ""), edit(world, 3, "a.py", FIX)));
+    world->config.qa_repeats = 0;
+    CHECK(log_count(world, validation, "== before: as for the test run at the start ==") == 1);
+    expect(world, validation, "/status", "\"failed\"");
+    expect(world, validation, "/tests/flaky", "[]");
+    expect(world, validation, "/tests/pass_to_fail", "[\"test_a.py::test_a\"]");
+    expect(world, validation, "/arms/repeats", "2");
+}
+
 /* Each run asks for the dependency layer and keeps it for the job. */
 TEST(retrace, makes_many_runs_of_a_project_that_names_dependencies)
 {

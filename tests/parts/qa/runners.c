@@ -165,6 +165,25 @@ TEST(node, compares_two_arms_through_junit_xml)
     expect_json(validation, "/tests/pass_to_pass", "[\"sums.test.js::nothing\"]");
 }
 
+TEST(node, does_not_make_the_python_tests_of_the_start_go_away)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world, FILES("sums.py", "def add(a, b): return a - b\n", "package.json",
+                                    "{}", "a.test.js", "require('node:test')('a', () => {});\n")),
+        world_snapshot(world, FILES("sums.py", "def add(a, b): return a - b\n", "test_sums.py",
+                                    "from sums import add\n"
+                                    "def test_add(): assert add(1, 2) == 3\n")));
+
+    if (node_is_missing(validation)) {
+        return;
+    }
+    expect_text(validation, "/framework", "node");
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "true");
+}
+
 /* Node's report leaves out a test that has subtests, and what failed in it itself. */
 TEST(node, tells_of_a_test_that_fails_beside_its_subtests)
 {
