@@ -109,7 +109,6 @@ int arms_before(struct arms *arms, const struct snapshot *snapshot, struct err *
         return 0;
     }
     TRY(round_fetch(arms, "before", snapshot, &arms->before, err));
-    arms->has_before = true;
     TRY(before_test(arms, err));
     if (before->believed) {
         reports_compare(arms->arena, &before->report, &after->report, &arms->compared);
@@ -135,7 +134,7 @@ int arms_original(struct arms *arms, struct err *err)
     const char           *dir = arena_format(arms->arena, "%s/original", arms->job->dir);
     const struct verdict *now;
 
-    if (!arms->has_before) {
+    if (arms->before.runner == NULL) {
         return 0;
     }
     TRY(original_make(arms->arena, arms->before.runner, &arms->after.workspace,

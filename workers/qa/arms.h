@@ -11,8 +11,8 @@
  * makes another runner fit hides no test by that.
  *
  * An arm whose snapshot was not sent is not run. The after arm must work; when another cannot be
- * had for good, only the original arm's absence is held against a verdict: a pass that nobody could
- * check is none.
+ * had for good, only the absence of the original arm, or of the start's tree that it needs, is held
+ * against a verdict: a pass that nobody could check is none.
  */
 #ifndef PRT_WORKERS_QA_ARMS_H
 #define PRT_WORKERS_QA_ARMS_H
@@ -27,7 +27,7 @@ struct made_run; /* retrace.h */
 struct round {
     bool                 ran;
     struct workspace     workspace; /* given to the sandbox */
-    const struct runner *runner;    /* NULL: not known yet */
+    const struct runner *runner;    /* NULL: its tree is not there */
     struct image         image;
     struct arm_end       end;
     struct spool         report;
@@ -40,8 +40,7 @@ struct arms {
     struct heart          *heart;
     struct spool           log;
     struct round           after, before, original;
-    const struct made_run *start_run;  /* of the start snapshot, made for a claim */
-    bool                   has_before; /* its tree is there */
+    const struct made_run *start_run; /* of the start snapshot, made for a claim */
     bool                   compared_is, edits_is;
     struct comparison      compared;
     struct test_edits      edits;

@@ -171,6 +171,22 @@ static int add(struct arms *arms, const struct question *question, const char *n
     return 0;
 }
 
+/* What a pass is checked with cannot be had: then it is none, and the reason is that. */
+static int check_lost(struct arms *arms, const struct question *question, const char *name,
+                      struct validation *validation, struct err *err)
+{
+    if (!is_final(err, question)) {
+        return -1;
+    }
+    TRY(spool_say(&arms->log, err, "== %s: not run: %s ==\n", name,
+                  plain(arms->arena, err->story)));
+    if (arms->after.end.verdict.status == VERDICT_PASSED) {
+        infra_error(arms, validation, err);
+    }
+    err_clear(err);
+    return 0;
+}
+
 /* From the snapshot, or from the replayed edits where there is none. */
 static int after_run(struct arms *arms, const struct question *question,
                      const struct retrace *retrace, struct validation *validation, struct err *err)
@@ -186,8 +202,6 @@ static int after_run(struct arms *arms, const struct question *question,
 static int arms_run(struct arms *arms, const struct question *question,
                     const struct retrace *retrace, struct validation *validation, struct err *err)
 {
-    bool unchecked = false;
-
     if (after_run(arms, question, retrace, validation, err) < 0) {
         if (!is_final(err, question)) {
             return -1;
@@ -195,16 +209,15 @@ static int arms_run(struct arms *arms, const struct question *question,
         infra_error(arms, validation, err);
         return 0;
     }
-    TRY(add(arms, question, "before", arms_before(arms, question->before, err), err));
+    if (arms_before(arms, question->before, err) < 0) {
+        TRY(arms->before.runner == NULL ? check_lost(arms, question, "before", validation, err)
+                                        : add(arms, question, "before", -1, err));
+    }
     if (arms_original(arms, err) < 0) {
-        if (!is_final(err, question)) {
-            return -1;
-        }
-        unchecked = arms->after.end.verdict.status == VERDICT_PASSED;
-        infra_error(arms, validation, err);
+        TRY(check_lost(arms, question, "original", validation, err));
     }
     TRY(add(arms, question, "repeats", arms_repeats(arms, err), err));
-    if (!unchecked) {
+    if (validation->status != VERDICT_INFRA_ERROR) {
         arms_verdict(arms, &validation->status, &validation->reason);
         validation->detail = plain(arms->arena, arms->after.end.detail);
     }

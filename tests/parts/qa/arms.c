@@ -128,6 +128,30 @@ TEST(arms, run_the_tests_of_the_start_by_its_own_runner)
     expect_json(validation, "/tests_edited", "false");
 }
 
+TEST(arms, let_no_pass_stand_that_a_start_which_was_sent_cannot_check)
+{
+    WORLD();
+    const char            *index = world->config.qa_package_index;
+    const struct snapshot *after =
+        world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", "def test_one(): pass\n"));
+    const struct value *validation =
+        world_examine(world, after, world_snapshot_bytes(world, BYTES("not an archive at all")));
+
+    expect_status(validation, "infra_error", "not_an_archive");
+    expect_json(validation, "/tests_passed", "null");
+    expect_json(validation, "/arms/after", "\"passed\"");
+
+    /* Its tree is there, only not what it depends on. Nobody listens there. */
+    world->config.qa_package_index = "http://127.0.0.1:1/simple";
+    validation = world_examine(world, after,
+                               world_snapshot(world, FILES("requirements.txt", "prt-no-such==1.0\n",
+                                                           "code_.py", WRONG, "test_a.py", TESTS)));
+    world->config.qa_package_index = index;
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "true");
+    expect_json(validation, "/arms/before", "\"not_run\"");
+}
+
 TEST(arms, find_what_a_repeat_changes)
 {
     WORLD();
