@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, ADD_SEGMENT, NAMED_SEGMENTS,
-       DROP, CHAINED, COUNT, STATEMENTS };
+enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, NAMED_SEGMENTS, DROP, ADD,
+       ADD_EVENTS, CHAINED, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -47,9 +47,6 @@ const struct statement chunk_statements[STATEMENTS] = {
         "SELECT q.place FROM unnest($2::uuid[]) WITH ORDINALITY AS q (event_key, place)"
         " JOIN trace_events e ON e.trace_no = $1 AND e.event_key = q.event_key", 2 },
 
-    [ADD_SEGMENT] = { "segment_add",
-        "INSERT INTO segments (key, bytes, created_us) VALUES ($1, $2, $3)"
-        " RETURNING segment_no", 3 },
     [NAMED_SEGMENTS] = { "segments_named",
         "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
         " WHERE EXISTS (SELECT FROM segments s WHERE s.key = q.key)", 1 },
@@ -58,6 +55,28 @@ const struct statement chunk_statements[STATEMENTS] = {
         "DELETE FROM trace_chunks c USING unnest($1::bigint[], $2::bigint[])"
         " AS q (trace_no, chunk_seq)"
         " WHERE c.trace_no = q.trace_no AND c.chunk_seq = q.chunk_seq", 2 },
+
+    /* The segment, if there is one ($1), and all rows that have lines in it. */
+    [ADD] = { "chunks_add",
+        "WITH segment AS (INSERT INTO segments (key, bytes, created_us)"
+        "  SELECT $1::text, $2::bigint, $3::bigint WHERE $1 IS NOT NULL RETURNING segment_no)"
+        " INSERT INTO trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
+        " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
+        " redactions, payload, first_seq, lines)"
+        " SELECT trace_no, chunk_seq,"
+        " CASE WHEN seg_length > 0 THEN (SELECT segment_no FROM segment) END, seg_offset,"
+        " seg_length, received_us, stream_seq, num_events, http, status, chunk_id, content_hash,"
+        " verdict, redactions, payload, CASE WHEN lines IS NOT NULL THEN first_seq END, lines"
+        " FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],"
+        " $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],"
+        " $15::text[], $16::text[], $17::bytea[], $18::bigint[], $19::bytea[])"
+        " AS q (trace_no, chunk_seq, seg_offset, seg_length, received_us, stream_seq, num_events,"
+        " http, status, chunk_id, content_hash, verdict, redactions, payload, first_seq, lines)",
+        PLAN_KEPT | 19 },
+
+    [ADD_EVENTS] = { "events_add",
+        "INSERT INTO trace_events (trace_no, seq, event_key)"
+        " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[])", PLAN_KEPT | 3 },
 
     [CHAINED] = { "chunks_chained",
         "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length, c.num_events, c.redactions"
@@ -72,16 +91,10 @@ const struct statement chunk_statements[STATEMENTS] = {
 /* clang-format on */
 const size_t chunk_statement_count = STATEMENTS;
 
-enum { COPY_CHUNKS, COPY_EVENTS };
-enum { CHUNK_FIELDS = 17, EVENT_FIELDS = 3, WAITING_MOST = 256 };
+enum { EVENT_FIELDS = 3, WAITING_MOST = 256 };
 
-const char *const chunk_copies[2] = {
-    [COPY_CHUNKS] =
-        "COPY trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
-        " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
-        " redactions, payload, first_seq, lines) FROM STDIN (FORMAT binary)",
-    [COPY_EVENTS] = "COPY trace_events (trace_no, seq, event_key) FROM STDIN (FORMAT binary)",
-};
+static const char copy_events[] =
+    "COPY trace_events (trace_no, seq, event_key) FROM STDIN (FORMAT binary)";
 
 static const char *const status_names[] = {
     [CHUNK_PENDING] = "pending",
@@ -236,20 +249,6 @@ int events_known(struct store *store, struct arena *arena, int64_t trace_no,
     return 0;
 }
 
-int segment_add(struct store *store, struct arena *arena, const char *key, int64_t bytes,
-                int64_t created_us, int64_t *ret_segment_no, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
-
-    args_text(&args, key);
-    args_whole(&args, bytes);
-    args_whole(&args, created_us);
-    TRY(store_run(store, &chunk_statements[ADD_SEGMENT], &args, &rows, err));
-    *ret_segment_no = rows_whole(rows, 0, 0);
-    return 0;
-}
-
 int segments_named(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
                    bool **ret_named, struct err *err)
 {
@@ -273,62 +272,56 @@ int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_n
 
     args_whole_array(&args, trace_nos, count);
     args_whole_array(&args, seqs, count);
-    return store_run(store, &chunk_statements[DROP], &args, NULL, err);
+    return store_send(store, &chunk_statements[DROP], &args, -1, err);
 }
 
-static void copy_optional(struct copy *copy, struct bytes bytes)
+/* One column of the rows as an array. */
+#define COLUMN(type, put, expression)                                                              \
+    do {                                                                                           \
+        type *column_ = arena_get(arena, count * sizeof(*column_));                                \
+        for (size_t i_ = 0; i_ < count; i_++) {                                                    \
+            const struct chunk_record *row = rows[i_];                                             \
+            column_[i_] = (expression);                                                            \
+        }                                                                                          \
+        put(&args, column_, count);                                                                \
+    } while (0)
+#define WHOLES(member) COLUMN(int64_t, args_whole_array, row->member)
+#define TEXTS(text)    COLUMN(struct bytes, args_text_array, text)
+#define BINS(member)   COLUMN(struct bytes, args_bin_array, row->member)
+
+int chunks_add(struct store *store, struct arena *arena, const struct segment_record *segment,
+               const struct chunk_record *const *rows, size_t count, struct err *err)
 {
-    if (bytes.data == NULL) {
-        copy_null(copy);
-    } else {
-        copy_bytes(copy, bytes);
-    }
+    struct args args = args_start(arena);
+
+    args_text(&args, segment == NULL ? NULL : segment->key);
+    args_whole(&args, segment == NULL ? 0 : segment->bytes);
+    args_whole(&args, segment == NULL ? 0 : segment->created_us);
+    WHOLES(trace_no);
+    WHOLES(chunk_seq);
+    WHOLES(seg_offset);
+    WHOLES(seg_length);
+    WHOLES(received_us);
+    WHOLES(stream_seq);
+    WHOLES(num_events);
+    WHOLES(http);
+    TEXTS(bytes_of(status_names[row->status]));
+    TEXTS(row->chunk_id);
+    BINS(content_hash);
+    TEXTS(row->verdict);
+    TEXTS(row->redactions);
+    BINS(payload);
+    WHOLES(first_seq);
+    BINS(lines);
+    return store_send(store, &chunk_statements[ADD], &args, (int64_t)count, err);
 }
 
-int chunks_add(struct store *store, const struct chunk_record *const *rows, size_t count,
-               struct err *err)
-{
-    struct copy *copy = NULL;
-
-    TRY(copy_open(&copy, store, chunk_copies[COPY_CHUNKS], CHUNK_FIELDS, err));
-    for (size_t i = 0; i < count; i++) {
-        const struct chunk_record *row = rows[i];
-
-        copy_row(copy);
-        copy_whole(copy, row->trace_no);
-        copy_whole(copy, row->chunk_seq);
-        if (row->segment_no == 0) {
-            copy_null(copy);
-        } else {
-            copy_whole(copy, row->segment_no);
-        }
-        copy_whole(copy, row->seg_offset);
-        copy_whole(copy, row->seg_length);
-        copy_whole(copy, row->received_us);
-        copy_whole(copy, row->stream_seq);
-        copy_int(copy, (int32_t)row->num_events);
-        copy_small(copy, (int16_t)row->http);
-        copy_bytes(copy, bytes_of(status_names[row->status]));
-        copy_bytes(copy, row->chunk_id);
-        copy_bytes(copy, row->content_hash);
-        copy_bytes(copy, row->verdict);
-        copy_optional(copy, row->redactions);
-        copy_optional(copy, row->payload);
-        if (row->lines.data == NULL) {
-            copy_null(copy);
-        } else {
-            copy_whole(copy, row->first_seq);
-        }
-        copy_optional(copy, row->lines);
-    }
-    return copy_finish(copy, err);
-}
-
-int events_add(struct store *store, const struct event_record *rows, size_t count, struct err *err)
+static int events_copy(struct store *store, const struct event_record *rows, size_t count,
+                       struct err *err)
 {
     struct copy *copy = NULL;
 
-    TRY(copy_open(&copy, store, chunk_copies[COPY_EVENTS], EVENT_FIELDS, err));
+    TRY(copy_open(&copy, store, copy_events, EVENT_FIELDS, err));
     for (size_t i = 0; i < count; i++) {
         copy_row(copy);
         copy_whole(copy, rows[i].trace_no);
@@ -336,6 +329,31 @@ int events_add(struct store *store, const struct event_record *rows, size_t coun
         copy_bytes(copy, (struct bytes){rows[i].key, sizeof(rows[i].key)});
     }
     return copy_finish(copy, err);
+}
+
+int events_add(struct store *store, struct arena *arena, const struct event_record *rows,
+               size_t count, struct err *err)
+{
+    struct args args = args_start(arena);
+    int64_t    *trace_nos;
+    int64_t    *seqs;
+    uint8_t(*keys)[16];
+
+    if (count >= EVENTS_COPY) {
+        return events_copy(store, rows, count, err);
+    }
+    trace_nos = arena_get(arena, count * sizeof(*trace_nos));
+    seqs = arena_get(arena, count * sizeof(*seqs));
+    keys = arena_get(arena, count * sizeof(*keys));
+    for (size_t i = 0; i < count; i++) {
+        trace_nos[i] = rows[i].trace_no;
+        seqs[i] = rows[i].seq;
+        memcpy(keys[i], rows[i].key, sizeof(keys[i]));
+    }
+    args_whole_array(&args, trace_nos, count);
+    args_whole_array(&args, seqs, count);
+    args_uuid_array(&args, (const uint8_t(*)[16])keys, count);
+    return store_send(store, &chunk_statements[ADD_EVENTS], &args, (int64_t)count, err);
 }
 
 int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no, int64_t after,

@@ -18,8 +18,7 @@ struct chunk_record {
     enum chunk_status status;
     int               http;
     struct bytes      verdict;    /* JSON */
-    int64_t           segment_no; /* 0: no line of it was stored */
-    int64_t           seg_offset, seg_length;
+    int64_t           seg_offset, seg_length; /* in the segment; length 0: no line of it was stored */
     int64_t           num_events;
     int64_t           first_seq;  /* of the lines that were stored of it */
     struct bytes      lines;      /* where they lie (line_index.h); data NULL: there is none */
@@ -55,11 +54,8 @@ WARN_UNUSED int events_known(struct store *store, struct arena *arena, int64_t t
                              const uint8_t (*keys)[16], size_t count, bool **ret_known,
                              struct err *err);
 
-/* -------- validate: writing; all inside its transaction -------- */
-
-WARN_UNUSED int segment_add(struct store *store, struct arena *arena, const char *key,
-                            int64_t bytes, int64_t created_us, int64_t *ret_segment_no,
-                            struct err *err);
+/* -------- validate: writing; all inside its transaction, and sent without waiting (store_send):
+ * what fails may show with whatever waits for the database next -------- */
 
 /* *ret_named[i]: there is a row for keys[i]. */
 WARN_UNUSED int segments_named(struct store *store, struct arena *arena, const struct bytes *keys,
@@ -68,8 +64,15 @@ WARN_UNUSED int segments_named(struct store *store, struct arena *arena, const s
 /* Takes away rows that chunks_add writes anew. */
 WARN_UNUSED int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_nos,
                             const int64_t *seqs, size_t count, struct err *err);
-WARN_UNUSED int chunks_add(struct store *store, const struct chunk_record *const *rows,
-                           size_t count, struct err *err);
+
+struct segment_record {
+    const char *key;
+    int64_t     bytes, created_us;
+};
+/* And the segment their lines lie in; NULL: they have none. */
+WARN_UNUSED int chunks_add(struct store *store, struct arena *arena,
+                           const struct segment_record *segment,
+                           const struct chunk_record *const *rows, size_t count, struct err *err);
 
 struct event_record {
     int64_t trace_no, seq;
@@ -78,10 +81,12 @@ struct event_record {
 /* A chunk whose place or id is taken makes chunks_add fail with STORE_CLASH and one of these. */
 #define CHUNKS_PLACE "trace_chunks_pkey"
 #define CHUNKS_ONCE  "trace_chunks_trace_no_chunk_id_key"
-/* An event whose id is taken fails with STORE_CLASH and this constraint. */
+/* An event whose id is taken fails with STORE_CLASH and this constraint. From EVENTS_COPY events on
+ * they are copied, which asks more often and is cheaper for each. */
 #define EVENTS_ONCE "trace_events_once"
-WARN_UNUSED int events_add(struct store *store, const struct event_record *rows, size_t count,
-                           struct err *err);
+enum { EVENTS_COPY = 1024 };
+WARN_UNUSED int events_add(struct store *store, struct arena *arena,
+                           const struct event_record *rows, size_t count, struct err *err);
 
 /* -------- finalize: reading the lines back -------- */
 
@@ -102,6 +107,5 @@ WARN_UNUSED int chunks_count(struct store *store, struct arena *arena, int64_t t
 
 extern const struct statement chunk_statements[];
 extern const size_t           chunk_statement_count;
-extern const char *const      chunk_copies[2]; /* the COPY texts, for the test that runs them all */
 
 #endif

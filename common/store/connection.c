@@ -18,8 +18,8 @@ enum { ANSWER_TIMEOUT_MS = 90 * 1000 };
  * Every question of ours is for a few rows by their keys. A plan that is kept, or made for a table
  * that has no statistics yet, may read all rows of a trace instead, which is as good while the
  * table is empty and ruin when it has grown by a million rows. So plans are made anew each time
- * (0.1 ms a statement; one on the hot path serves a whole batch) and reach rows through indexes
- * alone. The timeouts end locks that a frozen worker would hold for ever.
+ * (0.1 ms a statement), unless there is but one (PLAN_KEPT), and reach rows through indexes alone.
+ * The timeouts end locks that a frozen worker would hold for ever.
  */
 static const char session_options[] =
     "-c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c enable_hashjoin=off"
@@ -65,7 +65,8 @@ void connection_drop(struct store *store)
     PQfinish(store->conn);
     store->conn = NULL;
     store->prepared_count = 0;
-    store->lost = store->in_transaction;
+    store->sent_count = 0;
+    store->lost = store->in_transaction && !store->begin_owed;
 }
 
 /* libpq's messages end in a newline and may have several lines. */
@@ -139,7 +140,8 @@ int connection_want(struct store *store, struct err *err)
     if (store->lost) {
         return err_set(err, ERR_STORE_DOWN, "the connection broke earlier in this transaction");
     }
-    if (store->conn != NULL && (store->in_transaction || still_there(store))) {
+    if (store->conn != NULL &&
+        ((store->in_transaction && !store->begin_owed) || still_there(store))) {
         return 0;
     }
     connection_drop(store);
@@ -179,7 +181,7 @@ static int wait_for_result(struct store *store, int64_t deadline_us, const char 
     return 0;
 }
 
-static bool result_good(const PGresult *result)
+bool connection_result_good(const PGresult *result)
 {
     switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
@@ -191,7 +193,7 @@ static bool result_good(const PGresult *result)
     }
 }
 
-int connection_result(struct store *store, const char *what, PGresult **ret_result, struct err *err)
+int connection_read(struct store *store, const char *what, PGresult **ret_result, struct err *err)
 {
     int64_t                   deadline_us = clock_mono_us() + store->timeout_ms * 1000;
     CLEANUP(result) PGresult *last = NULL;
@@ -205,7 +207,7 @@ int connection_result(struct store *store, const char *what, PGresult **ret_resu
             break;
         }
         /* The first failure is the story; what the server says after it follows from it. */
-        if (last == NULL || result_good(last)) {
+        if (last == NULL || connection_result_good(last)) {
             PQclear(last);
             last = next;
         } else {
@@ -215,7 +217,16 @@ int connection_result(struct store *store, const char *what, PGresult **ret_resu
             break; /* the server waits for data: there is no end yet */
         }
     }
-    if (last == NULL || !result_good(last)) {
+    *ret_result = TAKE(last);
+    return 0;
+}
+
+int connection_result(struct store *store, const char *what, PGresult **ret_result, struct err *err)
+{
+    CLEANUP(result) PGresult *last = NULL;
+
+    TRY(connection_read(store, what, &last, err));
+    if (last == NULL || !connection_result_good(last)) {
         return connection_failed(store, what, last, err);
     }
     *ret_result = TAKE(last);
@@ -226,6 +237,7 @@ int connection_exec(struct store *store, const char *sql, const char *what, PGre
                     struct err *err)
 {
     TRY(connection_want(store, err));
+    TRY(store_wait(store, err));
     if (PQsendQuery(store->conn, sql) == 0) {
         return connection_failed(store, what, NULL, err);
     }
@@ -256,6 +268,7 @@ void store_close(struct store *store)
     mem_free(store->url);
     mem_free(store->program);
     free(store->prepared);
+    free(store->sent);
     free(store);
 }
 
@@ -281,13 +294,11 @@ const char *store_clash_constraint(const struct store *store)
 
 int store_begin(struct store *store, struct err *err)
 {
-    CLEANUP(result) PGresult *result = NULL;
-
     if (store->in_transaction) {
         return err_set(err, ERR_BUG, "a transaction is begun inside another");
     }
-    TRY(connection_exec(store, "BEGIN", "beginning a transaction", &result, err));
     store->in_transaction = true;
+    store->begin_owed = true;
     return 0;
 }
 
@@ -298,8 +309,13 @@ int store_commit(struct store *store, struct err *err)
     if (store == NULL || !store->in_transaction) {
         return err_set(err, ERR_BUG, "a commit without a transaction");
     }
+    if (store->begin_owed) {
+        store->in_transaction = store->begin_owed = false;
+        return 0;
+    }
     TRY(connection_exec(store, "COMMIT", "committing", &result, err));
     store->in_transaction = false;
+    store->keeps_plans = false;
     /* The server answers COMMIT of a failed transaction with success and the word ROLLBACK. */
     if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
         return err_set(err, ERR_STORE_REFUSED, "committing: a statement had failed, rolled back");
@@ -315,10 +331,14 @@ void store_rollback(struct store *store)
     if (store == NULL || !store->in_transaction) {
         return;
     }
-    if (store->conn != NULL &&
+    if (store->sent_count > 0) {
+        (void)!store_wait(store, &ignored);
+    }
+    if (store->conn != NULL && !store->begin_owed &&
         connection_exec(store, "ROLLBACK", "rolling back", &result, &ignored) < 0) {
         connection_drop(store); /* the server rolls back what its client left */
     }
-    store->in_transaction = false;
+    store->in_transaction = store->begin_owed = false;
+    store->keeps_plans = false;
     store->lost = false;
 }

@@ -16,7 +16,7 @@ const struct statement key_statements[STATEMENTS] = {
     [ADD] = { "keys_add",
         "INSERT INTO idempotency_keys (tenant, scope, key, content_hash, http, created_us)"
         " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],"
-        " $6::bigint[]) ON CONFLICT (tenant, scope, key) DO NOTHING", 6 },
+        " $6::bigint[]) ON CONFLICT (tenant, scope, key) DO NOTHING", PLAN_KEPT | 6 },
 
     [EXPIRE] = { "keys_expire",
         "DELETE FROM idempotency_keys WHERE (tenant, scope, key) IN (SELECT tenant, scope, key"
@@ -85,7 +85,7 @@ int keys_add(struct store *store, struct arena *arena, const struct key_record *
     args_bin_array(&args, hashes, count);
     args_whole_array(&args, https, count);
     args_whole_array(&args, created, count);
-    return store_run(store, &key_statements[ADD], &args, NULL, err);
+    return store_send(store, &key_statements[ADD], &args, -1, err);
 }
 
 int keys_expire(struct store *store, struct arena *arena, int64_t before_us, int64_t most,

@@ -39,9 +39,9 @@ static int statement_learn(struct store *store, const struct statement *statemen
         return connection_failed(store, statement->name, NULL, err);
     }
     TRY(connection_result(store, statement->name, &shape, err));
-    if (PQnparams(shape) != statement->params || statement->params > STORE_ARGS) {
+    if (PQnparams(shape) != statement_params(statement) || PQnparams(shape) > STORE_ARGS) {
         return err_set(err, ERR_BUG, "statement %s has %d parameters, its table says %d",
-                       statement->name, PQnparams(shape), statement->params);
+                       statement->name, PQnparams(shape), statement_params(statement));
     }
     for (int i = 0; i < PQnfields(shape); i++) {
         if (!type_readable(PQftype(shape, i))) {
@@ -50,7 +50,7 @@ static int statement_learn(struct store *store, const struct statement *statemen
         }
     }
     ret_prepared->statement = statement;
-    for (int i = 0; i < statement->params; i++) {
+    for (int i = 0; i < statement_params(statement); i++) {
         ret_prepared->param[i] = PQparamtype(shape, i);
     }
     return 0;
@@ -67,6 +67,9 @@ static int statement_want(struct store *store, const struct statement *statement
             *ret_prepared = &store->prepared[i];
             return 0;
         }
+    }
+    if (store->sent_count > 0) {
+        TRY(store_wait(store, err)); /* what is learned of it is read at once */
     }
     if (PQsendPrepare(store->conn, statement->name, statement->sql, 0, NULL) == 0) {
         return connection_failed(store, statement->name, NULL, err);
@@ -130,9 +133,9 @@ static int args_fit(struct args *args, const struct prepared *prepared, struct e
 {
     const struct statement *statement = prepared->statement;
 
-    if (args->count != statement->params) {
+    if (args->count != statement_params(statement)) {
         return err_set(err, ERR_BUG, "statement %s takes %d arguments, got %d", statement->name,
-                       statement->params, args->count);
+                       statement_params(statement), args->count);
     }
     for (int i = 0; i < args->count; i++) {
         Oid have = args->type[i];
@@ -155,8 +158,8 @@ struct rows {
     PGresult *result;
 };
 
-static int run_once(struct store *store, const struct statement *statement, const struct args *args,
-                    PGresult **ret_result, struct err *err)
+static int send_one(struct store *store, const struct statement *statement, const struct args *args,
+                    bool in_pipeline, struct err *err)
 {
     const struct prepared *prepared = NULL;
     struct args            fitted = {0};
@@ -167,11 +170,47 @@ static int run_once(struct store *store, const struct statement *statement, cons
     TRY(connection_want(store, err));
     TRY(statement_want(store, statement, &prepared, err));
     TRY(args_fit(&fitted, prepared, err));
+    if (in_pipeline) {
+        TRY(pipeline_open(store, err));
+        TRY(pipeline_plan(store, statement_keeps_plan(statement), err));
+    }
     if (PQsendQueryPrepared(store->conn, statement->name, fitted.count, fitted.value, fitted.length,
                             fitted.format, 1) == 0) {
         return connection_failed(store, statement->name, NULL, err);
     }
-    return connection_result(store, statement->name, ret_result, err);
+    return 0;
+}
+
+int store_send(struct store *store, const struct statement *statement, const struct args *args,
+               int64_t affects, struct err *err)
+{
+    if (!store->in_transaction) {
+        return err_set(err, ERR_BUG, "statement %s is sent ahead outside a transaction",
+                       statement->name);
+    }
+    TRY(send_one(store, statement, args, true, err));
+    pipeline_note(store, statement->name, affects);
+    return 0;
+}
+
+/* Is there anything to be said to the server before this statement? */
+static bool shares_the_way(const struct store *store, const struct statement *statement)
+{
+    return store->in_transaction && (store->begin_owed || store->sent_count > 0 ||
+                                     store->keeps_plans != statement_keeps_plan(statement));
+}
+
+static int run_once(struct store *store, const struct statement *statement, const struct args *args,
+                    PGresult **ret_result, struct err *err)
+{
+    const bool in_pipeline = shares_the_way(store, statement);
+
+    TRY(send_one(store, statement, args, in_pipeline, err));
+    if (!in_pipeline) {
+        return connection_result(store, statement->name, ret_result, err);
+    }
+    pipeline_note(store, statement->name, -1);
+    return pipeline_wait(store, ret_result, err);
 }
 
 int store_run(struct store *store, const struct statement *statement, const struct args *args,

@@ -27,10 +27,14 @@ void            store_close(struct store *store);
 DEFINE_CLEANUP(store, struct store *, store_close)
 WARN_UNUSED int store_check(struct store *store, int64_t timeout_ms, struct err *err);
 
+/* Of a statement that can be done in but one way, whatever is in its tables: inside a transaction it
+ * is not planned anew each time. */
+enum { PLAN_KEPT = 1 << 8 };
+
 struct statement {
     const char *name;
     const char *sql;
-    int         params;
+    int         params; /* how many; or PLAN_KEPT | how many */
 };
 
 /* -------- arguments: built in order on the stack; at most STORE_ARGS; they borrow -------- */
@@ -61,6 +65,12 @@ void        args_uuid_array(struct args *args, const uint8_t (*items)[16], size_
 struct rows;
 WARN_UNUSED int store_run(struct store *store, const struct statement *statement,
                           const struct args *args, struct rows **ret_rows, struct err *err);
+/* Inside a transaction: sends a statement whose rows nobody wants, and does not wait. What waits for
+ * the server next (store_run, store_wait, copy_open, store_commit) fails where this one fails, or
+ * where it affects another number of rows than `affects` (-1: any). */
+WARN_UNUSED int store_send(struct store *store, const struct statement *statement,
+                           const struct args *args, int64_t affects, struct err *err);
+WARN_UNUSED int store_wait(struct store *store, struct err *err);
 /* Only asks the server whether it understands the statement. */
 WARN_UNUSED int store_prepare(struct store *store, const struct statement *statement,
                               struct err *err);
@@ -75,7 +85,8 @@ bool            rows_flag(const struct rows *rows, size_t row, int column);
 struct bytes    rows_bytes(const struct rows *rows, size_t row, int column); /* text, bytea, json, uuid: borrowed */
 const char     *rows_text(const struct rows *rows, size_t row, int column);  /* borrowed, NUL-ended */
 
-/* -------- transactions: rolled back at the end of the scope unless committed -------- */
+/* -------- transactions: rolled back at the end of the scope unless committed. The server hears of
+ * one with its first statement -------- */
 WARN_UNUSED int store_begin(struct store *store, struct err *err);
 WARN_UNUSED int store_commit(struct store *store, struct err *err);
 void            store_rollback(struct store *store); /* no-op when none is open */

@@ -29,11 +29,12 @@ const struct statement trace_statements[STATEMENTS] = {
      * NO KEY: results that refer to the trace may be added meanwhile. */
     [LOCK] = { "traces_lock",
         "SELECT " TRACE_COLUMNS " FROM traces WHERE trace_id = ANY ($1::text[])"
-        " ORDER BY trace_id FOR NO KEY UPDATE", 1 },
+        " ORDER BY trace_id FOR NO KEY UPDATE", PLAN_KEPT | 1 },
 
     [READ] = { "trace_read",
         "SELECT " TRACE_COLUMNS " FROM traces WHERE trace_id = $1", 1 },
 
+    /* ANY, and not =, which a plan might join by reading all of traces in the order of their numbers. */
     [SAVE] = { "traces_save",
         "UPDATE traces t SET status = q.status, chain_head = q.chain_head,"
         " num_events = q.num_events, last_seq = q.last_seq, next_chunk_seq = q.next_chunk_seq,"
@@ -49,17 +50,17 @@ const struct statement trace_statements[STATEMENTS] = {
         " AS q (trace_no, status, chain_head, num_events, last_seq, next_chunk_seq,"
         " pending_chunks, pending_events, completed_us, complete_seq,"
         " expected_chunks, accepted_events, dead_events)"
-        " WHERE t.trace_no = q.trace_no", 13 },
+        " WHERE t.trace_no = ANY (ARRAY[q.trace_no])", PLAN_KEPT | 13 },
 
     [SAVE_OPENING] = { "trace_open_save",
         "UPDATE traces SET opened_us = $2, open_hash = $3, participant_id = $4, task_id = $5,"
         " task_title = $6, repo_origin = $7, start_commit = $8, experiment_id = $9"
-        " WHERE trace_no = $1", 9 },
+        " WHERE trace_no = $1", PLAN_KEPT | 9 },
 
     [ADD_HEAD] = { "trace_head_add",
         "INSERT INTO trace_heads (trace_no, head, redactions) VALUES ($1, $2, $3)"
         " ON CONFLICT (trace_no) DO UPDATE SET head = excluded.head,"
-        " redactions = excluded.redactions", 3 },
+        " redactions = excluded.redactions", PLAN_KEPT | 3 },
 
     [READ_HEAD] = { "trace_head_read",
         "SELECT head, redactions FROM trace_heads WHERE trace_no = $1", 1 },
@@ -221,9 +222,8 @@ int trace_read(struct store *store, struct arena *arena, const char *id,
 int traces_save(struct store *store, struct arena *arena, const struct trace_record *const *rows,
                 size_t count, struct err *err)
 {
-    CLEANUP(rows) struct rows *told = NULL;
-    struct args                args = args_start(arena);
-    struct bytes               none = {NULL, 0};
+    struct args  args = args_start(arena);
+    struct bytes none = {NULL, 0};
 
     WHOLES(trace_no);
     COLUMN(&args, arena, rows, count, struct bytes, args_text_array,
@@ -240,12 +240,7 @@ int traces_save(struct store *store, struct arena *arena, const struct trace_rec
     WHOLES(expected_chunks);
     WHOLES(accepted_events);
     WHOLES(dead_events);
-    TRY(store_run(store, &trace_statements[SAVE], &args, &told, err));
-    if (rows_affected(told) != (int64_t)count) {
-        return err_set(err, ERR_BUG, "%lld of %zu locked traces were there to be saved",
-                       (long long)rows_affected(told), count);
-    }
-    return 0;
+    return store_send(store, &trace_statements[SAVE], &args, (int64_t)count, err);
 }
 
 /* Absent is NULL; a NUL, which a text column can't hold, becomes the replacement character. */
@@ -285,7 +280,7 @@ int trace_open_save(struct store *store, struct arena *arena, const struct trace
     args_name(&args, opening->repo_origin);
     args_name(&args, opening->start_commit);
     args_name(&args, opening->experiment_id);
-    TRY(store_run(store, &trace_statements[SAVE_OPENING], &args, NULL, err));
+    TRY(store_send(store, &trace_statements[SAVE_OPENING], &args, 1, err));
     args_whole(&head, opening->trace_no);
     args_bytes_text(&head, opening->head);
     if (opening->redactions.data == NULL) {
@@ -293,7 +288,7 @@ int trace_open_save(struct store *store, struct arena *arena, const struct trace
     } else {
         args_bytes_text(&head, opening->redactions);
     }
-    return store_run(store, &trace_statements[ADD_HEAD], &head, NULL, err);
+    return store_send(store, &trace_statements[ADD_HEAD], &head, -1, err);
 }
 
 int trace_head_read(struct store *store, struct arena *arena, int64_t trace_no,

@@ -4,26 +4,21 @@
 #include "workers/validate/payload.h"
 #include "workers/validate/segment.h"
 
-static int save_lines(struct batch *batch, struct segment *segment, int64_t *ret_segment_no,
-                      struct err *err)
+static int save_lines(struct batch *batch, struct segment *segment, struct err *err)
 {
-    *ret_segment_no = 0;
     if (batch->lines.size == 0) {
         return 0;
     }
     segment_begin(segment, batch);
-    TRY(segment_add(batch->store, batch->arena, batch->segment_key, (int64_t)batch->lines.size,
-                    clock_us(), ret_segment_no, err));
-    return events_add(batch->store, (const struct event_record *)batch->events.data,
+    return events_add(batch->store, batch->arena, (const struct event_record *)batch->events.data,
                       batch_event_count(batch), err);
 }
 
 /* What waits takes its payload along. */
-static void fill_in(struct batch *batch, struct record *record, int64_t segment_no)
+static void fill_in(struct batch *batch, struct record *record)
 {
     CLEANUP(buf) struct buf payload = {0};
 
-    record->row.segment_no = record->row.seg_length > 0 ? segment_no : 0;
     if (record->row.status == CHUNK_PENDING && !record->stored) {
         payload_write(&payload, &record->content);
         record->row.payload = arena_bytes(batch->arena, buf_bytes(&payload));
@@ -37,7 +32,7 @@ struct changes {
     size_t                      adds, drops;
 };
 
-static struct changes changes_of(struct batch *batch, int64_t segment_no)
+static struct changes changes_of(struct batch *batch)
 {
     struct changes changes = {0};
     size_t         most = 0;
@@ -60,7 +55,7 @@ static struct changes changes_of(struct batch *batch, int64_t segment_no)
                 changes.drop_seq[changes.drops++] = record->row.chunk_seq;
             }
             if (adds) {
-                fill_in(batch, record, segment_no);
+                fill_in(batch, record);
                 changes.add[changes.adds++] = &record->row;
             }
         }
@@ -68,16 +63,22 @@ static struct changes changes_of(struct batch *batch, int64_t segment_no)
     return changes;
 }
 
-static int save_chunks(struct batch *batch, int64_t segment_no, struct err *err)
+static int save_chunks(struct batch *batch, struct err *err)
 {
-    struct changes changes = changes_of(batch, segment_no);
+    const struct segment_record segment = {
+        .key = batch->segment_key,
+        .bytes = (int64_t)batch->lines.size,
+        .created_us = clock_us(),
+    };
+    struct changes changes = changes_of(batch);
 
     if (changes.drops > 0) {
         TRY(chunks_drop(batch->store, batch->arena, changes.drop_trace, changes.drop_seq,
                         changes.drops, err));
     }
     if (changes.adds > 0) {
-        TRY(chunks_add(batch->store, changes.add, changes.adds, err));
+        TRY(chunks_add(batch->store, batch->arena, batch->lines.size > 0 ? &segment : NULL,
+                       changes.add, changes.adds, err));
     }
     return 0;
 }
@@ -97,13 +98,12 @@ static int save_traces(struct batch *batch, struct err *err)
 
 int batch_save(struct batch *batch, struct err *err)
 {
-    size_t  artifacts = batch->artifacts.size / sizeof(struct artifact_record);
-    size_t  dead = batch->dead.size / sizeof(struct dead_record);
-    int64_t segment_no = 0;
+    size_t artifacts = batch->artifacts.size / sizeof(struct artifact_record);
+    size_t dead = batch->dead.size / sizeof(struct dead_record);
     CLEANUP(segment) struct segment segment = {0};
 
-    TRY(save_lines(batch, &segment, &segment_no, err));
-    TRY(save_chunks(batch, segment_no, err));
+    TRY(save_lines(batch, &segment, err));
+    TRY(save_chunks(batch, err));
     if (artifacts > 0) {
         TRY(artifacts_save(batch->store, batch->arena,
                            (const struct artifact_record *)batch->artifacts.data, artifacts, err));
@@ -117,5 +117,6 @@ int batch_save(struct batch *batch, struct err *err)
                      batch->key_count - batch->key_known, err));
     }
     TRY(save_traces(batch, err));
+    TRY(store_wait(batch->store, err)); /* the segment is put meanwhile */
     return segment_finish(&segment, err);
 }
