@@ -176,11 +176,11 @@ static int repeat_run(struct arms *arms, const struct round *round, const char *
                 err));
     arm_note(arms, &end);
     arms->repeats++;
-    /* A run that cannot be believed says nothing about single tests. */
-    if (end.verdict.believed) {
-        flaky_find(arms->arena, again, &round->end.verdict.report, &end.verdict.report,
-                   &arms->flaky);
+    if (end.verdict.status == VERDICT_TAMPERED && round != &arms->before) {
+        arms->tampered = end.verdict.reason;
     }
+    /* A run that cannot be believed has no report: none of its tests came out as before. */
+    flaky_find(arms->arena, again, &round->end.verdict.report, &end.verdict.report, &arms->flaky);
     return 0;
 }
 
@@ -188,18 +188,21 @@ int arms_repeats(struct arms *arms, struct err *err)
 {
     const struct comparison *compared = arms->compared_is ? &arms->compared : NULL;
     struct id_list           again;
+    struct id_list           failing;
     struct id_list           changed = {0};
 
     if (!arms->after.end.verdict.believed) {
         return 0;
     }
     tests_to_repeat(arms->arena, &arms->after.end.verdict.report, compared, AGAIN_MOST, &again);
+    tests_to_repeat(arms->arena, &arms->original.end.verdict.report, NULL, AGAIN_MOST, &failing);
     if (compared != NULL) {
         changed_list(arms->arena, compared, AGAIN_MOST, &changed);
     }
     for (int64_t i = 0; i < arms->examiner->config->qa_repeats; i++) {
         TRY(repeat_run(arms, &arms->after, "repeat-after", &again, err));
         TRY(repeat_run(arms, &arms->before, "repeat-before", &changed, err));
+        TRY(repeat_run(arms, &arms->original, "repeat-original", &failing, err));
     }
     comparison_without(&arms->compared, &arms->flaky);
     return 0;
@@ -209,6 +212,7 @@ void arms_verdict(struct arms *arms, enum verdict_status *ret_status, const char
 {
     struct arms_said said = {.after = &arms->after.end.verdict,
                              .original = arms->original.ran ? &arms->original.end.verdict : NULL,
+                             .tampered = arms->tampered,
                              .flaky = &arms->flaky,
                              .missing = &arms->missing};
 

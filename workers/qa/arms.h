@@ -45,6 +45,7 @@ struct arms {
     struct comparison      compared;
     struct test_edits      edits;
     struct id_list         flaky, missing;
+    const char            *tampered; /* the reason by which a repeat was, or NULL */
     int                    repeats;
     int64_t                took_ms; /* of all runs */
     struct steps           steps;

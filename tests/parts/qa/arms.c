@@ -174,6 +174,56 @@ TEST(arms, find_what_a_repeat_changes)
     expect_json(validation, "/arms/repeats", "4");
 }
 
+/* Code that knows a repeat by its seed gains nothing by ending it. */
+TEST(arms, let_no_pass_stand_that_a_repeat_does_not_live_to_confirm)
+{
+    WORLD();
+    static const char *const ends[][3] = {
+        {"os._exit(0)", "tampered", "ended"},
+        {"os.kill(os.getpid(), 9)", "flaky", "flaky_tests"},
+    };
+
+    world->config.qa_repeats = 1;
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        const struct value *validation = world_examine(
+            world,
+            world_snapshot(world,
+                           FILES("code_.py",
+                                 arena_format(world->arena,
+                                              "import os\n"
+                                              "if os.environ['PYTHONHASHSEED'] != '0': %s\n" RIGHT,
+                                              ends[i][0]),
+                                 "test_a.py", TESTS)),
+            world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", TESTS)));
+
+        expect_status(validation, ends[i][1], ends[i][2]);
+        expect_json(validation, "/tests_passed", "false");
+        expect_json(validation, "/tests/flaky", "[\"test_a.py::test_one\"]");
+    }
+    world->config.qa_repeats = 0;
+}
+
+/* The tests of the start are no steadier than others. */
+TEST(arms, hold_no_test_of_the_start_against_a_fix_that_fails_now_and_then)
+{
+    WORLD();
+    static const char   luck[] = "import os\n"
+                                 "def test_luck(): assert os.environ['PYTHONHASHSEED'] != '0'\n"
+                                 "def test_two(): pass\n";
+    const struct value *validation;
+
+    world->config.qa_repeats = 1;
+    validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", RIGHT, "test_a.py",
+                                                  "def test_luck(): pass\ndef test_two(): pass\n")),
+                      world_snapshot(world, FILES("code_.py", WRONG, "test_a.py", luck)));
+    world->config.qa_repeats = 0;
+    expect_status(validation, "flaky", "flaky_tests");
+    expect_json(validation, "/arms/original_tests", "\"failed\"");
+    expect_json(validation, "/tests/flaky", "[\"test_a.py::test_luck\"]");
+}
+
 TEST(arms, call_a_failure_flaky_that_a_repeat_does_not_confirm)
 {
     WORLD();

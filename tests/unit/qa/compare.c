@@ -141,12 +141,15 @@ TEST(settle, lets_a_pass_stand_only_where_no_other_arm_speaks_against_it)
                "failed tests_missing");
     CHECK_TEXT(settled(&(struct arms_said){.after = &passed, .flaky = &one}), "flaky flaky_tests");
     CHECK_TEXT(settled(&(struct arms_said){.after = &slow, .flaky = &one}), "timeout wall_clock");
+    CHECK_TEXT(settled(&(struct arms_said){.after = &passed, .flaky = &one, .tampered = "ended"}),
+               "tampered ended");
 }
 
 TEST(settle, calls_a_failure_flaky_only_if_nothing_else_failed)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     struct id_list               one = list_of(arena, TESTS({"a", TEST_FAILED}));
+    struct verdict               passed = {.status = VERDICT_PASSED, .believed = true, .passed = 1};
     struct verdict               failed = {
                       .status = VERDICT_FAILED,
                       .reason = "tests_failed",
@@ -155,7 +158,11 @@ TEST(settle, calls_a_failure_flaky_only_if_nothing_else_failed)
                       .report = *report_of(arena, false, TESTS({"a", TEST_FAILED}, {"b", TEST_PASSED}))};
 
     CHECK_TEXT(settled(&(struct arms_said){.after = &failed, .flaky = &one}), "flaky flaky_tests");
+    CHECK_TEXT(settled(&(struct arms_said){.after = &passed, .original = &failed, .flaky = &one}),
+               "flaky flaky_tests");
     failed.report = *report_of(arena, false, TESTS({"a", TEST_FAILED}, {"b", TEST_ERROR}));
     CHECK_TEXT(settled(&(struct arms_said){.after = &failed, .flaky = &one}),
                "failed tests_failed");
+    CHECK_TEXT(settled(&(struct arms_said){.after = &passed, .original = &failed, .flaky = &one}),
+               "failed original_tests_failed");
 }

@@ -209,11 +209,14 @@ void comparison_without(struct comparison *compared, const struct id_list *flaky
 
 /* -------------------------------------- together -------------------------------------- */
 
-/* Does it fail by nothing but these? */
-static bool only_these_fail(const struct verdict *verdict, const struct id_list *list)
+/* Does it fail, and by nothing but these? */
+static bool only_flaky_fail(const struct verdict *verdict, const struct id_list *flaky)
 {
+    if (flaky == NULL || !verdict->believed || verdict->status != VERDICT_FAILED) {
+        return false;
+    }
     for (size_t i = 0; i < verdict->report.count; i++) {
-        if (failed(&verdict->report.tests[i]) && !list_has(list, verdict->report.tests[i].id)) {
+        if (failed(&verdict->report.tests[i]) && !list_has(flaky, verdict->report.tests[i].id)) {
             return false;
         }
     }
@@ -228,7 +231,11 @@ void arms_settle(const struct arms_said *said, enum verdict_status *ret_status,
     enum verdict_status   status = after->status;
     const char           *reason = after->reason;
 
-    if (status == VERDICT_PASSED && original != NULL && original->status != VERDICT_PASSED) {
+    if (said->tampered != NULL) {
+        status = VERDICT_TAMPERED;
+        reason = said->tampered;
+    } else if (status == VERDICT_PASSED && original != NULL && original->status != VERDICT_PASSED &&
+               !only_flaky_fail(original, said->flaky)) {
         bool failing = original->status == VERDICT_FAILED;
 
         status = original->status;
@@ -237,8 +244,7 @@ void arms_settle(const struct arms_said *said, enum verdict_status *ret_status,
         status = VERDICT_FAILED;
         reason = "tests_missing";
     } else if (said->flaky != NULL && said->flaky->count > 0 &&
-               (status == VERDICT_PASSED || (after->believed && status == VERDICT_FAILED &&
-                                             only_these_fail(after, said->flaky)))) {
+               (status == VERDICT_PASSED || only_flaky_fail(after, said->flaky))) {
         status = VERDICT_FLAKY;
         reason = "flaky_tests";
     }

@@ -43,11 +43,13 @@ void comparison_without(struct comparison *compared, const struct id_list *flaky
 /* All arms together. NULL: that one did not run. */
 struct arms_said {
     const struct verdict *after, *original;
+    const char           *tampered; /* a repeat was, by this */
     const struct id_list *flaky, *missing;
 };
 
 /* The after arm's verdict, unless another arm says that it is worth less: a pass needs the original
- * tests to pass and to be there, and a repeat must not change it. */
+ * tests to pass and to be there, and a repeat must not change it. A failure of tests that a repeat
+ * does not confirm is none. */
 void arms_settle(const struct arms_said *said, enum verdict_status *ret_status,
                  const char **ret_reason);
 
