@@ -133,12 +133,14 @@ int arms_original(struct arms *arms, struct err *err)
     const struct verdict *before = &arms->before.end.verdict;
     const char           *dir = arena_format(arms->arena, "%s/original", arms->job->dir);
     const struct verdict *now;
+    struct id_list        named;
 
     if (arms->before.runner == NULL) {
         return 0;
     }
+    files_named(arms->arena, &before->report, &named);
     TRY(original_make(arms->arena, arms->before.runner, &arms->after.workspace,
-                      &arms->before.workspace, dir, &round->workspace, &arms->edits, err));
+                      &arms->before.workspace, &named, dir, &round->workspace, &arms->edits, err));
     arms->edits_is = true;
     if (original_matters(arms)) {
         round->image = arms->after.image;

@@ -15,22 +15,26 @@
 enum { READ_BYTES = 64 * 1024 };
 
 struct making {
-    struct arena        *arena;
-    const struct runner *runner;
-    const char          *start; /* the project as it was at the start */
-    const char          *made;  /* the one in the making */
-    struct buf           edits; /* struct test_edit each */
-    bool                 tests;
+    struct arena         *arena;
+    const struct runner  *runner;
+    const struct id_list *named;
+    const char           *start; /* the project as it was at the start */
+    const char           *made;  /* the one in the making */
+    struct buf            edits; /* struct test_edit each */
+    bool                  tests;
 };
 
 enum kind { PLAIN, CONTROL, TESTS, CONFIG };
 
 /* What steers a run counts as that even where it lies among tests. */
-static enum kind kind_of(const struct runner *runner, const char *path)
+static enum kind kind_of(const struct making *making, const char *path)
 {
+    const struct runner *runner = making->runner;
+
     return pattern_fits(runner->control, path)  ? CONTROL
            : pattern_fits(runner->config, path) ? CONFIG
            : pattern_fits(runner->tests, path)  ? TESTS
+           : list_has(making->named, path)      ? TESTS
                                                 : PLAIN;
 }
 
@@ -208,7 +212,7 @@ static int tree_each(struct making *making, const char *root,
 
     while (tree != NULL && (entry = fts_read(tree)) != NULL) {
         if (entry->fts_info != FTS_D && entry->fts_info != FTS_DP && entry->fts_level > 0 &&
-            kind_of(making->runner, entry->fts_path + prefix) != PLAIN) {
+            kind_of(making, entry->fts_path + prefix) != PLAIN) {
             const char *path = arena_text(making->arena, bytes_of(entry->fts_path + prefix));
 
             buf_put(&paths, (struct bytes){(const uint8_t *)&path, sizeof(path)});
@@ -217,7 +221,7 @@ static int tree_each(struct making *making, const char *root,
     for (size_t i = 0; i < paths.size / sizeof(char *); i++) {
         const char *path = ((const char **)(void *)paths.data)[i];
 
-        TRY(one(making, path, kind_of(making->runner, path), err));
+        TRY(one(making, path, kind_of(making, path), err));
     }
     return tree == NULL ? -1 : 0;
 }
@@ -295,11 +299,12 @@ static const char *project_of(struct arena *arena, const char *dir, const char *
 }
 
 int original_make(struct arena *arena, const struct runner *runner, const struct workspace *after,
-                  const struct workspace *before, const char *dir, struct workspace *ret_original,
-                  struct test_edits *ret_edits, struct err *err)
+                  const struct workspace *before, const struct id_list *named, const char *dir,
+                  struct workspace *ret_original, struct test_edits *ret_edits, struct err *err)
 {
     struct making making = {.arena = arena,
                             .runner = runner,
+                            .named = named,
                             .start = project_of(arena, before->dir, before->root),
                             .made = project_of(arena, dir, after->root)};
     int           made = -1;

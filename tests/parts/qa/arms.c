@@ -152,6 +152,61 @@ TEST(arms, let_no_pass_stand_that_a_start_which_was_sent_cannot_check)
     expect_json(validation, "/arms/before", "\"not_run\"");
 }
 
+/* What is a test file is for the project to say. */
+TEST(arms, put_back_tests_whatever_their_files_are_called)
+{
+    WORLD();
+    static const char edited[] = "def test_one(): pass\n";
+    static const char unittests[] = "import unittest\nfrom code_ import one\n"
+                                    "class TestA(unittest.TestCase):\n"
+                                    "    def test_one(self): self.assertEqual(one(), 1)\n";
+    static const char broken[] = "from code_ import one, two\ndef test_one(): assert two() == 2\n";
+    static const char *const ini = "[pytest]\npython_files = check_*.py\n";
+    const struct value      *validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", WRONG, "testsums.py",
+                                                  "import unittest\n"
+                                                  "class TestA(unittest.TestCase):\n"
+                                                  "    def test_one(self): pass\n")),
+                      world_snapshot(world, FILES("code_.py", WRONG, "testsums.py", unittests)));
+
+    expect_text(validation, "/framework", "unittest");
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "true");
+
+    validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", WRONG, "pytest.ini", ini,
+                                                  "check_a.py", edited, "check_b.py", edited)),
+                      world_snapshot(world, FILES("code_.py", WRONG, "pytest.ini", ini,
+                                                  "check_a.py", TESTS, "check_b.py", broken)));
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/tests_edited", "true");
+    expect_json(validation, "/edited_files",
+                "[{\"path\":\"check_a.py\",\"what\":\"edited\"},"
+                "{\"path\":\"check_b.py\",\"what\":\"edited\"}]");
+}
+
+/* What is fixed must not be put back, though tests are in its documentation. */
+TEST(arms, take_code_with_tests_in_its_documentation_for_code)
+{
+    WORLD();
+    static const char *const ini = "[pytest]\naddopts = --doctest-modules\n";
+#define DOCUMENTED(value)                                                                          \
+    "def one():\n    \"\"\"\n    >>> one()\n    1\n    \"\"\"\n    return " value "\n"
+    const struct value *validation =
+        world_examine(world,
+                      world_snapshot(world, FILES("code_.py", DOCUMENTED("1"), "pytest.ini", ini,
+                                                  "test_a.py", TESTS "# more\n")),
+                      world_snapshot(world, FILES("code_.py", DOCUMENTED("2"), "pytest.ini", ini,
+                                                  "test_a.py", TESTS)));
+
+    expect_status(validation, "passed", NULL);
+    expect_json(validation, "/arms/original_tests", "\"passed\"");
+    expect_json(validation, "/tests/fail_to_pass",
+                "[\"code_.py::code_.one\",\"test_a.py::test_one\"]");
+}
+
 TEST(arms, find_what_a_repeat_changes)
 {
     WORLD();

@@ -64,6 +64,47 @@ TEST(compare, misses_a_test_that_ran_and_is_gone_under_all_of_its_parameters)
     expect_list(missing.ids, missing.count, "a.py::gone a.py::lost a.py::skipped");
 }
 
+static void expect_files(const struct test_result *tests, const char *want)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct id_list               files;
+
+    files_named(arena, report_of(arena, false, tests), &files);
+    expect_list(files.ids, files.count, want);
+}
+
+TEST(compare, names_the_files_of_tests_and_no_code_that_has_its_tests_in_its_documentation)
+{
+    expect_files(
+        TESTS({"b/check_a.py::check_a", TEST_FAILED}, {"b/check_a.py::check_b", TEST_PASSED},
+              {"check.py::TestA::test_b[a.b]", TEST_PASSED}, {"a.py::test_x[1.5]", TEST_PASSED},
+              {"sums.py::sums", TEST_PASSED}, {"broken.py", TEST_ERROR},
+              {"a.test.js::adds 1.5::b", TEST_PASSED}, {"b.yaml::b.yaml", TEST_PASSED}),
+        "a.py a.test.js b.yaml b/check_a.py broken.py check.py sums.py");
+    expect_files(TESTS({"src/pkg/a.py::pkg.a.add", TEST_FAILED}, {"src/a.py::a", TEST_PASSED},
+                       {"broken.py", TEST_ERROR}, {"check.py::check", TEST_PASSED},
+                       {"b.py::b.add", TEST_PASSED}, {"b.py::test_b", TEST_PASSED}),
+                 "b.py");
+    expect_files(TESTS(), "");
+}
+
+TEST(compare, tells_a_bracket_in_a_name_from_parameters)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct id_list               missing;
+
+    tests_missing(
+        arena,
+        report_of(arena, false,
+                  TESTS({"a[b]/c.py::gone[1]", TEST_PASSED}, {"a[b]/c.py::kept[1]", TEST_PASSED},
+                        {"a.test.js::[slow] a", TEST_FAILED},
+                        {"a.test.js::[slow] b", TEST_FAILED})),
+        report_of(arena, false,
+                  TESTS({"a[b]/c.py::kept[2]", TEST_PASSED}, {"a.test.js::[slow] a", TEST_PASSED})),
+        &missing);
+    expect_list(missing.ids, missing.count, "a.test.js::[slow] b a[b]/c.py::gone");
+}
+
 TEST(compare, repeats_what_failed_or_changed_and_no_more_than_it_may)
 {
     CLEANUP(arena) struct arena *arena = arena_new();

@@ -52,7 +52,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool list_has(const struct id_list *list, const char *id)
+bool list_has(const struct id_list *list, const char *id)
 {
     return list->count > 0 &&
            bsearch(&id, list->ids, list->count, sizeof(*list->ids), by_text) != NULL;
@@ -65,6 +65,21 @@ static void list_sort(struct id_list *list)
     }
 }
 
+/* "tests/test_a.py::TestB::test_c[1]" is the file and then the rest, which is NULL in the error of
+ * a whole file. */
+static struct bytes file_of(const char *id, const char **ret_rest)
+{
+    const char *end = strstr(id, "::");
+
+    *ret_rest = end == NULL ? NULL : end + 2;
+    return (struct bytes){(const uint8_t *)id, end == NULL ? strlen(id) : (size_t)(end - id)};
+}
+
+static bool is_python(struct bytes file)
+{
+    return file.size > 3 && memcmp(file.data + file.size - 3, ".py", 3) == 0;
+}
+
 /* Names of test functions that ran, without parameters, sorted. Errors of whole files have none. */
 static void functions_of(struct arena *arena, const struct test_report *report,
                          struct id_list *ret_list)
@@ -72,11 +87,16 @@ static void functions_of(struct arena *arena, const struct test_report *report,
     struct id_list list = {.ids = arena_get(arena, report->count * sizeof(char *))};
 
     for (size_t i = 0; i < report->count; i++) {
-        const char *id = report->tests[i].id;
+        const char  *id = report->tests[i].id;
+        const char  *rest;
+        struct bytes file = file_of(id, &rest);
 
-        if (report->tests[i].state != TEST_SKIPPED && strstr(id, "::") != NULL) {
+        if (report->tests[i].state != TEST_SKIPPED && rest != NULL) {
+            /* Only Python's names cannot have a bracket of their own. */
+            size_t size = is_python(file) ? strcspn(rest, "[") : strlen(rest);
+
             list.ids[list.count++] =
-                arena_text(arena, (struct bytes){(const uint8_t *)id, strcspn(id, "[")});
+                arena_text(arena, (struct bytes){(const uint8_t *)id, (size_t)(rest - id) + size});
         }
     }
     list_sort(&list);
@@ -99,6 +119,70 @@ void tests_missing(struct arena *arena, const struct test_report *before,
         }
     }
     *ret_missing = missing;
+}
+
+/* -------------------------------------- files -------------------------------------- */
+
+enum naming { A_TEST, A_DOCTEST, EITHER };
+
+/* A test out of documentation has the dotted name of what it documents: "pkg/a.py::pkg.a.add". That
+ * of a module beside the others is just "a", as a test could be called; and a file that could not
+ * be read has no name at all. */
+static enum naming naming_of(struct bytes file, const char *rest)
+{
+    struct bytes stem;
+    size_t       name;
+
+    if (!is_python(file) || (rest != NULL && strstr(rest, "::") != NULL)) {
+        return A_TEST;
+    }
+    if (rest == NULL) {
+        return EITHER;
+    }
+    name = strcspn(rest, "[");
+    if (memchr(rest, '.', name) != NULL) {
+        return A_DOCTEST;
+    }
+    stem = (struct bytes){file.data, file.size - 3};
+    for (size_t i = stem.size; i > 0; i--) {
+        if (stem.data[i - 1] == '/') {
+            stem = (struct bytes){stem.data + i, stem.size - i};
+            break;
+        }
+    }
+    return bytes_is(stem, rest) ? EITHER : A_TEST;
+}
+
+void files_named(struct arena *arena, const struct test_report *report, struct id_list *ret_files)
+{
+    struct id_list all = {.ids = arena_get(arena, report->count * sizeof(char *))};
+    size_t         kept = 0;
+    bool           doctests = false;
+    const char    *rest;
+
+    for (size_t i = 0; i < report->count; i++) {
+        struct bytes file = file_of(report->tests[i].id, &rest);
+
+        doctests = doctests || naming_of(file, rest) == A_DOCTEST;
+    }
+    for (size_t i = 0; i < report->count; i++) {
+        struct bytes file = file_of(report->tests[i].id, &rest);
+        enum naming  naming = naming_of(file, rest);
+
+        /* The same file's tests lie together: reports are sorted. */
+        if ((naming == A_TEST || (naming == EITHER && !doctests)) &&
+            (all.count == 0 || !bytes_is(file, all.ids[all.count - 1]))) {
+            all.ids[all.count++] = arena_text(arena, file);
+        }
+    }
+    list_sort(&all);
+    for (size_t i = 0; i < all.count; i++) {
+        if (kept == 0 || strcmp(all.ids[i], all.ids[kept - 1]) != 0) {
+            all.ids[kept++] = all.ids[i];
+        }
+    }
+    all.count = kept;
+    *ret_files = all;
 }
 
 /* -------------------------------------- flaky -------------------------------------- */

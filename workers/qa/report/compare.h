@@ -25,6 +25,10 @@ struct id_list {
 void tests_missing(struct arena *arena, const struct test_report *before,
                    const struct test_report *now, struct id_list *ret_missing);
 
+/* The files that a report of tests names, each once: of what lies in them something was run as a
+ * test. Not those whose documentation was: they are code. */
+void files_named(struct arena *arena, const struct test_report *report, struct id_list *ret_files);
+
 /* What to run again: what failed (of `report`) or changed (`compared`, or NULL), at most `most`. */
 void tests_to_repeat(struct arena *arena, const struct test_report *report,
                      const struct comparison *compared, size_t most, struct id_list *ret_again);
@@ -36,6 +40,8 @@ void changed_list(struct arena *arena, const struct comparison *compared, size_t
 /* Adds to *flaky those of `again` that came out in another way in `repeat` than in `first`. */
 void flaky_find(struct arena *arena, const struct id_list *again, const struct test_report *first,
                 const struct test_report *repeat, struct id_list *flaky);
+
+bool list_has(const struct id_list *list, const char *id);
 
 /* A flaky test is in no other list. */
 void comparison_without(struct comparison *compared, const struct id_list *flaky);
