@@ -148,6 +148,10 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
     TRY(wrap(arena, sandbox, job, &argv, err));
     run.argv = argv;
     if (sandbox->engine->run(sandbox->self, &run, &end, &oom, err) < 0) {
+        /* The engine's program or a group of the kernel's may be there again at the next try. */
+        if (err_fate(err->code) == FATE_REJECT && err->code != ERR_BUG) {
+            err->code = ERR_SANDBOX_FAILED;
+        }
         return err_add(err, "%s", sandbox->engine->name);
     }
     oom = oom || (sandbox->engine->shows_cgroup && result.started && end.exit_status == OOM_EXIT);
