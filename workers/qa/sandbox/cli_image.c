@@ -8,6 +8,7 @@
 #include "workers/qa/sandbox/base_image.h"
 
 #define PYTEST "pytest==7.2.1"
+#define BASES  "localhost/pr-telemetry-base"
 
 enum { ARGS_MOST = 32, ASK_MS = 60000, BUILD_MS = 900000, KEY_HEX = 16 };
 
@@ -38,22 +39,51 @@ static bool image_there(const struct cli_program *program, struct arena *arena, 
     return ask(program, arena, args, ASK_MS, &out, &err) == 0;
 }
 
-/* A made base: its files through tar into the engine's store, tagged with their digest. */
+/* Newest first. Those beyond have been replaced so often that no worker of this machine starts
+ * containers from them; one that a container stands on is refused by the engine and stays. */
+enum { IMAGES_KEPT = 8 };
+
+static void old_images_remove(const struct cli_program *program, struct arena *arena)
+{
+    const char *const args[] = {"images", "--format", "{{.Repository}}:{{.Tag}}", BASES, NULL};
+    struct bytes      out;
+    struct err        ignored = {0};
+    char             *rest = NULL;
+    int               seen = 0;
+
+    if (ask(program, arena, args, ASK_MS, &out, &ignored) < 0) {
+        return;
+    }
+    for (char *tag = strtok_r(arena_text(arena, out), "\n", &rest); tag != NULL;
+         tag = strtok_r(NULL, "\n", &rest)) {
+        const char *const remove[] = {"rmi", tag, NULL};
+
+        if (seen++ >= IMAGES_KEPT && ask(program, arena, remove, ASK_MS, &out, &ignored) < 0) {
+            continue; /* it is in use, or another worker was faster */
+        }
+    }
+}
+
+/* A made base: its files through tar into the engine's store, tagged with their digest once they
+ * are there: a shell knows the last status of a pipe only. */
 static int import(const struct cli_program *program, struct arena *arena, const char *base,
                   struct image *ret_image, struct err *err)
 {
-    static const char script[] =
-        "rootfs=$1; tag=$2; shift 2; tar -C \"$rootfs\" -c . | \"$@\" import - \"$tag\"";
-    const char  *digest;
-    const char  *tag;
-    const char  *argv[ARGS_MOST];
-    size_t       count = 0;
-    struct bytes out;
+    static const char script[] = "rootfs=$1; tag=$2; new=$2-$$; shift 2\n"
+                                 "cut=$({ { tar -C \"$rootfs\" -c . || echo cut >&3; } |"
+                                 " \"$@\" import - \"$new\" >/dev/null; } 3>&1) || exit 1\n"
+                                 "[ -z \"$cut\" ] && \"$@\" tag \"$new\" \"$tag\"; status=$?\n"
+                                 "\"$@\" rmi \"$new\"; exit $status";
+    const char       *digest;
+    const char       *tag;
+    const char       *argv[ARGS_MOST];
+    size_t            count = 0;
+    struct bytes      out;
 
     TRY(base_read(arena, base, ret_image, err));
     digest = strchr(ret_image->digest, ':');
     digest = digest == NULL ? ret_image->digest : digest + 1;
-    tag = arena_format(arena, "localhost/pr-telemetry-base:%.12s", digest);
+    tag = arena_format(arena, BASES ":%.12s", digest);
     if (!image_there(program, arena, tag)) {
         const char *const head[] = {"sh", "-c",         script, "sh", ret_image->handle,
                                     tag,  program->name};
@@ -69,6 +99,7 @@ static int import(const struct cli_program *program, struct arena *arena, const 
             err->code = ERR_IMAGE_FAILED;
             return err_add(err, "taking the base into %s", program->name);
         }
+        old_images_remove(program, arena);
     }
     ret_image->handle = tag;
     return 0;
@@ -96,7 +127,7 @@ static int pull(const struct cli_program *program, struct arena *arena,
     struct bytes out;
 
     sha256_hex(bytes_of(dockerfile), hex);
-    tag = arena_format(arena, "localhost/pr-telemetry-base:%.*s", KEY_HEX, hex);
+    tag = arena_format(arena, BASES ":%.*s", KEY_HEX, hex);
     if (!image_there(program, arena, tag)) {
         const char *const args[] = {"build", "-q", "-t", tag, "-f", path, dir, NULL};
 
@@ -109,6 +140,7 @@ static int pull(const struct cli_program *program, struct arena *arena,
                            " PRT_QA_BASE_ROOTFS)",
                            settings->base_image);
         }
+        old_images_remove(program, arena);
     }
     {
         const char *const args[] = {"image", "inspect", "--format", "{{.Id}}", tag, NULL};

@@ -350,17 +350,33 @@ const char *tail_text(struct arena *arena, const struct tail *tail)
     return strlen(text) > 300 ? end - 300 : text;
 }
 
+/* What a command answers, and what it says besides. */
+struct asked {
+    struct keep answer;
+    struct tail said;
+};
+
+static int answer_take(void *self, struct bytes bytes, struct err *err)
+{
+    struct asked *asked = self;
+
+    (void)tail_take(&asked->said, bytes, err);
+    return keep_take(&asked->answer, bytes, err);
+}
+
 int process_ask(struct arena *arena, const char *const *argv, size_t most, int64_t wall_ms,
                 struct bytes *ret_out, struct err *err)
 {
     CLEANUP(buf) struct buf out = {0};
-    struct keep             keep = {.most = most};
+    struct asked            asked = {.answer = {.most = most}};
     struct process_end      end;
-    struct process          process = {
-                 .argv = argv, .out = {keep_take, &keep}, .err_out = {keep_take, &keep}, .wall_ms = wall_ms};
-    int worked = process_run(&process, &end, err);
+    struct process          process = {.argv = argv,
+                                       .out = {answer_take, &asked},
+                                       .err_out = {tail_take, &asked.said},
+                                       .wall_ms = wall_ms};
+    int                     worked = process_run(&process, &end, err);
 
-    out = keep.buf;
+    out = asked.answer.buf;
     TRY(worked);
     *ret_out = arena_bytes(arena, buf_bytes(&out));
     if (end.timed_out) {
@@ -368,11 +384,8 @@ int process_ask(struct arena *arena, const char *const *argv, size_t most, int64
                        argv[1] == NULL ? "" : argv[1], (long long)wall_ms);
     }
     if (end.exit_status != 0) {
-        struct tail tail = {0};
-
-        (void)tail_take(&tail, *ret_out, err);
         return err_set(err, ERR_SANDBOX_FAILED, "%s ended with %d: %s", argv[0], end.exit_status,
-                       tail_text(arena, &tail));
+                       tail_text(arena, &asked.said));
     }
     return 0;
 }

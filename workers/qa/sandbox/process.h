@@ -78,8 +78,8 @@ bool            process_runs(struct running *running);
 WARN_UNUSED int process_finish(struct running *running, struct process_end *ret_end,
                                struct err *err);
 
-/* Runs argv and keeps the first `most` bytes of both outputs together; for short commands of ours.
- * SANDBOX_FAILED with the output's tail unless it exits with 0 within wall_ms. */
+/* Runs argv and keeps the first `most` bytes of its standard output; for short commands of ours.
+ * SANDBOX_FAILED with the tail of both outputs unless it exits with 0 within wall_ms. */
 WARN_UNUSED int process_ask(struct arena *arena, const char *const *argv, size_t most,
                             int64_t wall_ms, struct bytes *ret_out, struct err *err);
 
