@@ -29,12 +29,13 @@ const struct command cli_commands[] = {
      "PRT_QA_BASE_IMAGE names can be pulled, that one is taken, with pytest added.\n\n"
      "  --force   make it anew\n",
      qa_image_run},
-    {FARM, "qa-doctor", "[--engine runc|podman|docker] [--escape]",
+    {FARM, "qa-doctor", "[--engine runc|podman|docker] [--runtime R] [--escape]",
      "Say which container engines can run tests here",
      "For each engine: whether it works on this machine or why not and what to do, its version, which\n"
      "limits hold as seen from inside of a sandbox, and how long one takes to start. Exit code 0 when\n"
      "the engine that PRT_SANDBOX asks for works (auto: any of them), else 1.\n\n"
      "  --engine E   only this one\n"
+     "  --runtime R  podman and docker start this OCI runtime (PRT_SANDBOX_RUNTIME): runsc is gVisor\n"
      "  --escape     run code that tries to get out inside of each, and show what became of every\n"
      "               attempt; exit code 3 when one was not denied\n"
      "  --json       the same for programs\n",

@@ -360,10 +360,11 @@ static bool is_engine(const char *name)
     return false;
 }
 
-static int options_read(int argc, char **argv, const char **ret_only, bool *ret_escape,
-                        struct err *err)
+static int options_read(int argc, char **argv, const char **ret_only, const char **runtime,
+                        bool *ret_escape, struct err *err)
 {
     static const struct option options[] = {{"engine", required_argument, NULL, 'e'},
+                                            {"runtime", required_argument, NULL, 'r'},
                                             {"escape", no_argument, NULL, 'x'},
                                             {NULL, 0, NULL, 0}};
     int                        option;
@@ -374,6 +375,8 @@ static int options_read(int argc, char **argv, const char **ret_only, bool *ret_
         } else if (option == 'e') {
             return err_set(err, ERR_USAGE, "--engine %s: there are runc, podman and docker",
                            optarg);
+        } else if (option == 'r') {
+            *runtime = optarg;
         } else if (option == 'x') {
             *ret_escape = true;
         } else {
@@ -394,9 +397,9 @@ int qa_doctor_run(struct cli *cli, int argc, char **argv, struct err *err)
     bool                    escape = false;
     size_t                  count = 0;
 
-    TRY(options_read(argc, argv, &only, &escape, err));
     TRY(crypto_setup(err)); /* a job has a random name */
     TRY(settings_make(cli, &settings, err));
+    TRY(options_read(argc, argv, &only, &settings.runtime, &escape, err));
     if (!cli->json) {
         machine_print(&machine);
     }

@@ -14,7 +14,7 @@
 /* The first is for all tests but those that name an engine; "warm" is runc with containers ready.
  */
 static struct world worlds[] = {
-    {.name = "auto"}, {.name = "warm"}, {.name = "podman"}, {.name = "docker"}};
+    {.name = "auto"}, {.name = "warm"}, {.name = "podman"}, {.name = "docker"}, {.name = "runsc"}};
 
 static void world_close(struct world *here)
 {
@@ -59,6 +59,7 @@ static int world_open(struct world *here, struct err *err)
 {
     struct blob_settings settings = {.prefix = "test"};
     bool                 warm = strcmp(here->name, "warm") == 0;
+    bool                 gvisor = strcmp(here->name, "runsc") == 0;
 
     TRY(crypto_setup(err));
     here->arena = arena_new();
@@ -71,7 +72,8 @@ static int world_open(struct world *here, struct err *err)
     TRY(config_load(&here->config, err));
     here->config.blob_url = settings.url;
     here->config.blob_prefix = settings.prefix;
-    here->config.sandbox = warm ? "runc" : here->name;
+    here->config.sandbox = warm ? "runc" : gvisor ? "docker" : here->name;
+    here->config.sandbox_runtime = gvisor ? "runsc" : "";
     here->config.qa_warm = warm ? 2 : 0;
     here->config.qa_dir = arena_format(here->arena, "%s/qa", here->dir);
     here->config.qa_base_rootfs = base_path(here, err);

@@ -21,7 +21,8 @@ struct world {
 /* NULL, and the test has failed, when there is none: as root there must be. */
 struct world *world_get(void);
 
-/* One in "warm", "podman" or "docker"; NULL, and the test is skipped, where that does not work. */
+/* One in "warm", "podman", "docker" or "runsc" (docker with gVisor); NULL, and the test is skipped,
+ * where that does not work. */
 struct world *world_in(const char *engine);
 
 /* A directory of the tree, packed and stored. */

@@ -188,9 +188,14 @@ static const struct cheat lone[] = {
      "    try: told.append(open(at).read())\n"
      "    except OSError: pass\n"
      "if any('\"nonce\":\"' in text for text in told): os._exit(0)\n" SUM_WRONG},
-    {"the witness's memory, files and environment", "failed", "tests_failed", "sums.py",
+    {"the witness's memory", "failed", "tests_failed", "sums.py",
      "import os\n"
-     "for name in 'mem', 'environ', 'fd/1', 'fd/3', 'fd/4', 'maps':\n"
+     "try: open(f'/proc/{os.getppid()}/mem', 'rb').read(1)\n"
+     "except PermissionError: pass\n"
+     "else: os._exit(0)\n" SUM_WRONG},
+    {"the witness's files and environment", "failed", "tests_failed", "sums.py",
+     "import os\n"
+     "for name in 'environ', 'fd/1', 'fd/3', 'fd/4', 'maps':\n"
      "    try: open(f'/proc/{os.getppid()}/{name}', 'rb').read(1)\n"
      "    except PermissionError: pass\n"
      "    except FileNotFoundError: pass\n"
@@ -336,13 +341,15 @@ static void cheats_elsewhere(const char *engine)
         "a report of its own in the result's pipe, by way of the first process",
         "pytest patched from the code under test: calls",
         "the order read for its nonce",
-        "the witness's memory, files and environment",
+        "the witness's memory",
         "the sentinels read and answered",
+        "the witness's files and environment", /* gVisor shows them: see there */
     };
     struct world *world = world_in(engine);
+    size_t        count = COUNT_OF(some) - (strcmp(engine, "runsc") == 0);
 
     for (size_t i = 0; world != NULL && i < COUNT_OF(lone); i++) {
-        for (size_t k = 0; k < COUNT_OF(some); k++) {
+        for (size_t k = 0; k < count; k++) {
             if (strcmp(lone[i].what, some[k]) == 0) {
                 cheats_try(world, &lone[i], 1, false);
             }
@@ -357,4 +364,27 @@ TEST(cheat, never_passes_in_podman)
 TEST(cheat, never_passes_in_docker)
 {
     cheats_elsewhere("docker");
+}
+
+/* gVisor keeps the memory of a process that is not dumpable from others of its uid, but neither its
+ * environment, where no secret is, nor its descriptors. What is written through them has no seal.
+ */
+TEST(cheat, never_passes_in_gvisor)
+{
+    static const struct cheat by_the_witness = {
+        "a report of its own in the result's pipe, by way of the witness", "tampered", "report",
+        "sums.py",
+        "import os\n"
+        "LIE = '<testsuites><testsuite><testcase classname=\"test_sums\" name=\"test_wrong\"/>'\n"
+        "LIE += '</testsuite></testsuites>\\n'\n"
+        "for number in range(3, 20):\n"
+        "    try:\n"
+        "        end = os.open(f'/proc/{os.getppid()}/fd/{number}', os.O_WRONLY | os.O_NONBLOCK)\n"
+        "        os.write(end, LIE.encode())\n"
+        "    except OSError: pass\n" SUM_WRONG};
+
+    cheats_elsewhere("runsc");
+    if (world_in("runsc") != NULL) {
+        cheats_try(world_in("runsc"), &by_the_witness, 1, false);
+    }
 }

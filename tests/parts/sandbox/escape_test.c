@@ -64,9 +64,13 @@ TEST(escape, tells_denied_and_allowed_apart)
     CLEANUP(arena) struct arena *arena = arena_new();
     struct escape_rows           rows = {0};
     struct err                   err = {0};
+    bool                         ended = false;
 
-    CHECK_WORKS(
-        escape_read(arena, "a\tb\tDENIED\tEPERM\nc\td e\tALLOWED\tit worked\nend\n", &rows, &err));
+    CHECK_WORKS(escape_read(arena,
+                            "a\tb\tTRYING\t\na\tb\tDENIED\tEPERM\nc\td e\tTRYING\t\n"
+                            "c\td e\tALLOWED\tit worked\nend\n",
+                            NULL, &rows, &ended, &err));
+    CHECK(ended);
     CHECK_NUMBER(rows.count, 2);
     CHECK_NUMBER(rows.allowed, 1);
     CHECK_TEXT(rows.row[0].how, "EPERM");
@@ -74,15 +78,42 @@ TEST(escape, tells_denied_and_allowed_apart)
     CHECK_TEXT(rows.row[1].attempt, "d e");
 }
 
-TEST(escape, is_no_success_when_the_suite_was_cut_short)
+static void reads_nothing_of(const char *text, const char *death, const char *word)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     struct escape_rows           rows = {0};
     struct err                   err = {0};
+    bool                         ended = true;
 
-    CHECK_FAILS(escape_read(arena, "a\tb\tDENIED\tEPERM\n", &rows, &err), ERR_SANDBOX_FAILED);
-    CHECK(strstr(err.story, "\"b\"") != NULL);
-    CHECK_FAILS(escape_read(arena, "", &rows, &err), ERR_SANDBOX_FAILED);
-    CHECK_FAILS(escape_read(arena, "Traceback of something\nend\n", &rows, &err),
-                ERR_SANDBOX_FAILED);
+    CHECK_FAILS(escape_read(arena, text, death, &rows, &ended, &err), ERR_SANDBOX_FAILED);
+    CHECK(strstr(err.story, word) != NULL);
+}
+
+TEST(escape, is_no_success_when_the_suite_was_cut_short)
+{
+    reads_nothing_of("a\tb\tDENIED\tEPERM\n", NULL, "\"b\"");
+    reads_nothing_of("", NULL, "none");
+    reads_nothing_of("Traceback of something\nend\n", NULL, "Traceback");
+    reads_nothing_of("limits\tb\tTRYING\t\n", NULL, "\"b\""); /* it hangs */
+    reads_nothing_of("files\tb\tTRYING\t\n", "it died", "\"b\"");
+    reads_nothing_of("limits\tb\tTRYING\t\nlimits\tb\tDENIED\tEAGAIN\n", "it died", "\"b\"");
+}
+
+TEST(escape, is_denied_by_a_limit_that_takes_the_whole_sandbox)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct escape_rows           rows = {0};
+    struct err                   err = {0};
+    bool                         ended = true;
+
+    CHECK_WORKS(escape_read(arena, "a\tb\tDENIED\tEPERM\nlimits\tfork\tTRYING\t\n", "it died",
+                            &rows, &ended, &err));
+    CHECK(!ended);
+    CHECK_NUMBER(rows.count, 2); /* where the next sandbox goes on */
+    CHECK_TEXT(rows.row[1].attempt, "fork");
+    CHECK_TEXT(rows.row[1].how, "it died");
+    CHECK_WORKS(escape_read(arena, "a\tz\tDENIED\tEPERM\nend\n", NULL, &rows, &ended, &err));
+    CHECK(ended);
+    CHECK_NUMBER(rows.count, 3);
+    CHECK_NUMBER(rows.allowed, 0);
 }

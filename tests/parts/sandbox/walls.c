@@ -46,12 +46,12 @@ EACH_ENGINE(has_no_network_but_its_own_loopback)
 EACH_ENGINE(runs_as_nobody_in_particular_without_any_capability)
 {
     struct ran ran = world_run(world, NULL,
-                               "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "
-                               "/proc/self/status | tr -s '\\t\\n' '  '");
+                               "id -u; grep -E '^(CapEff|CapBnd|Seccomp):' /proc/self/status |"
+                               " tr -s '\\t\\n' '  '; setpriv -d | grep no_new_privs");
 
     told(&ran);
-    CHECK_TEXT(ran.result, "64537\nCapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 "
-                           "Seccomp: 2 ");
+    CHECK_TEXT(ran.result, "64537\nCapEff: 0000000000000000 CapBnd: 0000000000000000 Seccomp: 2 "
+                           "no_new_privs: 1\n");
 }
 
 EACH_ENGINE(cannot_write_outside_its_workspace_and_tmp)

@@ -14,9 +14,9 @@ enum { KEEP = 256 * 1024, MAKE_MS = 900000 };
 
 enum { WARM = 2, WARM_WAIT_MS = 120000 };
 
-static struct world worlds[] = {
-    {.name = "runc"}, {.name = "warm"}, {.name = "podman"}, {.name = "docker"}, {.name = "auto"}};
-static char state[] = "/tmp/prt-sandbox-XXXXXX";
+static struct world worlds[] = {{.name = "runc"},   {.name = "warm"},  {.name = "podman"},
+                                {.name = "docker"}, {.name = "runsc"}, {.name = "auto"}};
+static char         state[] = "/tmp/prt-sandbox-XXXXXX";
 
 static void worlds_close(void)
 {
@@ -62,6 +62,7 @@ static const struct sandbox_limits small = {.memory_bytes = 256 << 20,
 static void world_open(struct world *world)
 {
     bool               warm = strcmp(world->name, "warm") == 0;
+    bool               gvisor = strcmp(world->name, "runsc") == 0;
     static const char *base;
     static bool        ready;
     struct err         err = {0};
@@ -78,8 +79,10 @@ static void world_open(struct world *world)
         (void)err_set(&world->err, ERR_IMAGE_FAILED, "deploy/images/make-base failed");
         return;
     }
-    world->settings = (struct sandbox_settings){.engine = warm ? "runc" : world->name,
-                                                .runtime = "",
+    world->settings = (struct sandbox_settings){.engine = warm     ? "runc"
+                                                          : gvisor ? "docker"
+                                                                   : world->name,
+                                                .runtime = gvisor ? "runsc" : "",
                                                 .dir = state,
                                                 .base = base,
                                                 .base_image = "",

@@ -29,10 +29,13 @@
     IN_ENGINE(warm, name)                                                                          \
     IN_ENGINE(podman, name)                                                                        \
     IN_ENGINE(docker, name)                                                                        \
+    IN_ENGINE(runsc, name)                                                                         \
     static void name##_in(struct world *world)
 
 struct world {
-    const char             *name; /* of the engine; "warm" is runc with containers made ahead */
+    const char *name; /* of the engine; "warm" is runc with containers made ahead, and
+                       * "runsc" docker with gVisor, where docker knows it: no Debian
+                       * package has it */
     struct arena           *arena;
     struct sandbox         *sandbox;
     struct sandbox_settings settings;

@@ -192,26 +192,40 @@ static const char good[] =
     "kib:/tmp 2097152\nkib:/dev/shm 65536\ninodes 1000\ncgroup-memory 1073741824\n"
     "cgroup-swap 1073741824\ncgroup-pids 100\ncgroup-cpu 200000\nprobe done\n";
 
+/* What gVisor shows of itself, behind what the host says of it. */
+static const char good_gvisor[] =
+    "host-Seccomp: 2\nhost-NoNewPrivs: 1\nhost-memory 1073741824\nhost-swap 1073741824\n"
+    "host-pids 264\nhost-cpu 200000\n"
+    "Uid: 64537\nCapInh: 0000000000000000\nCapPrm: 0000000000000000\n"
+    "CapEff: 0000000000000000\nCapBnd: 0000000000000000\nprivileges 1\nSeccomp: 2\n"
+    "fsize 1048576\nnofile 1024\nnproc 100\ninterface lo\nkib:/ 100\nkib:/workspace 2097152\n"
+    "kib:/tmp 2097152\nkib:/dev/shm 65536\ninodes 0\ncgroup-memory 9223372036854771712\n"
+    "cgroup-pids max\ncgroup-cpu -1\nprobe done\n";
+
 static int check(const char *seen, struct err *err)
 {
-    struct probe_wants wants = {.limits = &limits,
-                                .cgroup_inside = true,
-                                .counts_files = true,
-                                .seccomp_inside = true,
-                                .worker_uid = 1000};
+    struct probe_wants wants = {
+        .limits = &limits, .cgroup_inside = true, .counts_files = true, .worker_uid = 1000};
 
     return probe_check(seen, &wants, err);
 }
 
-/* The good probe with one line in place of another. */
-static const char *with(struct arena *arena, const char *line, const char *other)
+static int check_gvisor(const char *seen, struct err *err)
 {
-    const char *at = strstr(good, line);
+    struct probe_wants wants = {.limits = &limits, .own_kernel = true, .worker_uid = 1000};
+
+    return probe_check(seen, &wants, err);
+}
+
+/* A good probe with one line in place of another. */
+static const char *with(struct arena *arena, const char *whole, const char *line, const char *other)
+{
+    const char *at = strstr(whole, line);
 
     CHECK(at != NULL);
-    return at == NULL
-               ? good
-               : arena_format(arena, "%.*s%s%s", (int)(at - good), good, other, at + strlen(line));
+    return at == NULL ? whole
+                      : arena_format(arena, "%.*s%s%s", (int)(at - whole), whole, other,
+                                     at + strlen(line));
 }
 
 TEST(probe, believes_a_sandbox_in_which_every_limit_holds)
@@ -219,13 +233,49 @@ TEST(probe, believes_a_sandbox_in_which_every_limit_holds)
     struct err err = {0};
 
     CHECK_WORKS(check(good, &err));
+    CHECK_WORKS(check_gvisor(good_gvisor, &err));
+    CHECK_FAILS(check(good_gvisor, &err), ERR_SANDBOX_UNFIT);
+}
+
+struct broken {
+    const char *line, *other, *words;
+};
+
+static void names(const struct broken *broken, const char *whole,
+                  int (*check_it)(const char *seen, struct err *err))
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct err                   err = {0};
+
+    CHECK_FAILS(check_it(with(arena, whole, broken->line, broken->other), &err), ERR_SANDBOX_UNFIT);
+    if (strstr(err.story, broken->words) == NULL) {
+        test_failed(__FILE__, __LINE__, "\"%s\" does not speak of %s", err.story, broken->words);
+    }
+}
+
+TEST(probe, names_the_one_limit_that_the_host_does_not_hold_gvisor_to)
+{
+    static const struct broken rows[] = {
+        {"host-Seccomp: 2", "host-Seccomp: 0", "seccomp around"},
+        {"\nSeccomp: 2", "\nSeccomp: 0", "seccomp"},
+        {"privileges 1\n", "", "no-new-privileges"},
+        {"CapBnd: 0000000000000000\n", "", "capabilities"},
+        {"host-memory 1073741824\n", "", "memory"},
+        {"host-memory 1073741824", "host-memory max", "memory"},
+        {"host-swap 1073741824", "host-swap 2147483648", "swap"},
+        {"host-pids 264", "host-pids 265", "threads"},
+        {"host-cpu 200000", "host-cpu -1", "CPU"},
+        {"nproc 100", "nproc 6400", "process limit"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        names(&rows[i], good_gvisor, check_gvisor);
+    }
 }
 
 TEST(probe, names_the_one_limit_that_does_not_hold)
 {
-    static const struct {
-        const char *line, *other, *words;
-    } rows[] = {
+    static const struct broken rows[] = {
         {"Uid: 64537", "Uid: 0", "uid"},
         {"Uid: 64537", "Uid: 1000", "uid"},
         {"CapBnd: 0000000000000000", "CapBnd: 00000000a80425fb", "capabilities"},
@@ -250,13 +300,6 @@ TEST(probe, names_the_one_limit_that_does_not_hold)
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        CLEANUP(arena) struct arena *arena = arena_new();
-        struct err                   err = {0};
-
-        CHECK_FAILS(check(with(arena, rows[i].line, rows[i].other), &err), ERR_SANDBOX_UNFIT);
-        if (strstr(err.story, rows[i].words) == NULL) {
-            test_failed(__FILE__, __LINE__, "\"%s\" does not speak of %s", err.story,
-                        rows[i].words);
-        }
+        names(&rows[i], good, check);
     }
 }

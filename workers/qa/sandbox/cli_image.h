@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "workers/qa/sandbox/sandbox.h"
 
-enum { CLI_OPTIONS = 8 };
+enum { CLI_OPTIONS = 10 };
 
 struct cli_program {
     const char *name; /* "podman" */

@@ -5,6 +5,8 @@
 #ifndef PRT_WORKERS_QA_ENGINE_H
 #define PRT_WORKERS_QA_ENGINE_H
 
+#include <sys/types.h>
+
 #include "workers/qa/sandbox/sandbox.h"
 
 /* An engine that has not started a sandbox by then does not work here. */
@@ -44,6 +46,10 @@ struct engine {
     int (*own)(void *self, const char *dir, struct err *err);
     int (*run)(void *self, const struct engine_run *run, struct process_end *ret_end, bool *ret_oom,
                struct err *err);
+
+    /* The host's number of the process that a running container's kernel is, where a runtime has
+     * one of its own. NULL: it starts no such runtime. */
+    int (*first_pid)(void *self, const char *id, pid_t *ret_pid, struct err *err);
 
     /* Ids of containers that are there (running or left over). */
     int (*list)(void *self, struct arena *arena, const char ***ret_ids, size_t *ret_count,

@@ -7,7 +7,9 @@
  * works with a daemon that sees the state directory.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -66,6 +68,10 @@ static void way_set(struct cli *cli)
         if (cli->runtime[0] != '\0') { /* what the operator says comes last and wins */
             program->options[count++] = "--runtime";
             program->options[count++] = cli->runtime;
+        }
+        if (runtime_has_kernel(cli->runtime)) { /* else gVisor leaves our profile out */
+            program->options[count++] = "--runtime-flag";
+            program->options[count++] = "oci-seccomp";
         }
     }
 }
@@ -221,12 +227,14 @@ static void args_limits(struct args_list *list, const struct cli *cli,
 {
     struct arena *arena = list->arena;
     long long     memory = (long long)limits->memory_bytes;
-    long long     nproc = (long long)limits->pids * NPROC_SHARE;
+    bool          own_kernel = runtime_has_kernel(cli->runtime);
+    long long     nproc = (long long)limits->pids * (own_kernel ? 1 : NPROC_SHARE);
 
     arg_pair(list, "--memory", arena_format(arena, "%lldb", memory));
     arg_pair(list, "--memory-swap", arena_format(arena, "%lldb", memory)); /* equal: no swap */
     arg_pair(list, "--cpus", arena_format(arena, "%lld", (long long)limits->cpus));
-    arg_pair(list, "--pids-limit", arena_format(arena, "%lld", (long long)limits->pids));
+    arg_pair(list, "--pids-limit",
+             arena_format(arena, "%lld", (long long)host_pids(limits, own_kernel)));
     arg_pair(list, "--ulimit",
              arena_format(arena, "fsize=%lld:%lld", (long long)limits->file_bytes,
                           (long long)limits->file_bytes));
@@ -350,19 +358,50 @@ static void stop_container(void *self)
     }
 }
 
-static int oom_ask(struct cli *cli, const char *id, bool *ret_oom, struct err *err)
+static int state_ask(struct cli *cli, struct arena *arena, const char *id, const char *what,
+                     const char **ret_text, struct err *err)
 {
-    CLEANUP(arena) struct arena *arena = arena_new();
-    struct args_list             list = {.arena = arena};
-    struct bytes                 out;
+    struct args_list list = {.arena = arena};
+    struct bytes     out;
 
     args_program(&list, cli);
     arg(&list, "inspect");
-    arg_pair(&list, "--format", "{{.State.OOMKilled}}");
+    arg_pair(&list, "--format", what);
     arg(&list, id);
     TRY(process_ask(arena, list.arg, 4096, COMMAND_MS, &out, err));
-    *ret_oom = out.size >= 4 && memcmp(out.data, "true", 4) == 0;
+    *ret_text = arena_text(arena, out);
     return 0;
+}
+
+static int oom_ask(struct cli *cli, const char *id, bool *ret_oom, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *killed;
+
+    TRY(state_ask(cli, arena, id, "{{.State.OOMKilled}}", &killed, err));
+    *ret_oom = strncmp(killed, "true", 4) == 0;
+    return 0;
+}
+
+static int cli_first_pid(void *self, const char *id, pid_t *ret_pid, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const struct timespec        a_little = {.tv_nsec = 20000000};
+    int64_t                      until_us = clock_mono_us() + COMMAND_MS * 1000LL;
+    const char                  *pid;
+
+    /* A container speaks before its engine has noted that it runs: until then its pid is 0. */
+    while (state_ask(self, arena, id, "{{.State.Pid}}", &pid, err) == 0) {
+        if (atoi(pid) > 0) {
+            *ret_pid = (pid_t)atoi(pid);
+            return 0;
+        }
+        if (clock_mono_us() > until_us) {
+            return err_set(err, ERR_SANDBOX_FAILED, "it does not say which process the sandbox is");
+        }
+        (void)nanosleep(&a_little, NULL);
+    }
+    return -1;
 }
 
 static int cli_run(void *self, const struct engine_run *run, struct process_end *ret_end,
@@ -433,6 +472,7 @@ const struct engine engine_podman = {.name = "podman",
                                      .runtime = cli_runtime,
                                      .own = cli_own,
                                      .run = cli_run,
+                                     .first_pid = cli_first_pid,
                                      .list = cli_list,
                                      .remove = cli_remove,
                                      .close = cli_close};
@@ -446,6 +486,7 @@ const struct engine engine_docker = {.name = "docker",
                                      .runtime = cli_runtime,
                                      .own = cli_own,
                                      .run = cli_run,
+                                     .first_pid = cli_first_pid,
                                      .list = cli_list,
                                      .remove = cli_remove,
                                      .close = cli_close};

@@ -30,8 +30,10 @@ extern const struct sandbox_limits escape_limits;
 WARN_UNUSED int escape_run(struct sandbox *sandbox, struct arena *arena, bool network,
                            struct escape_rows *ret_rows, struct err *err);
 
-/* What escape.py says, a line each; SANDBOX_FAILED when it did not come to its end. Pure. */
-WARN_UNUSED int escape_read(struct arena *arena, const char *text, struct escape_rows *ret_rows,
-                            struct err *err);
+/* What escape.py says, appended to *rows. SANDBOX_FAILED when it did not come to its end, unless
+ * what it was at then was a limit and the sandbox had this death (NULL: none to speak of): that
+ * attempt is denied, and *ret_ended false. Pure. */
+WARN_UNUSED int escape_read(struct arena *arena, const char *text, const char *death,
+                            struct escape_rows *rows, bool *ret_ended, struct err *err);
 
 #endif

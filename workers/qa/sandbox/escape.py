@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Tries to get out of the sandbox it runs in, and to take more than it was given.
 
-usage: python3 -s escape.py LIMITS       LIMITS: JSON {memory, pids, disk, entries, file, open_files, worker, mode}
+usage: python3 -s escape.py LIMITS       LIMITS: JSON {memory, pids, disk, entries, file, open_files, worker, mode,
+                                         from, own_kernel}
 
-One line per attempt on standard output: group, attempt, DENIED or ALLOWED, how; with tabs between. Ends with "end". An
-attempt that raises was denied; one that returns was not. Code that may be killed for it runs in a child. The other modes
+Two lines per attempt on standard output, before and after: group, attempt, TRYING; group, attempt, DENIED or ALLOWED, how;
+with tabs between. Ends with "end". An attempt that raises was denied; one that returns was not. Code that may be killed
+for it runs in a child. A sandbox that dies as a whole is started again behind what killed it (from). The other modes
 (signals, hang, flood, files) are judged from outside.
 """
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -27,6 +30,12 @@ ARM = os.uname().machine == "aarch64"
 MIB = 1 << 20
 # Before it reads any argument: from other errors one sees that the kernel was reached.
 REFUSED = (errno.EPERM, errno.ENOSYS, errno.EACCES)
+# Granted by a kernel of the sandbox's own (gVisor), which is a process of the host's without rights there: what it takes
+# for true changes nothing outside of it.
+WITHIN = {"run a program with its owner's rights from the workspace": "gVisor heeds no suid bit and says so of no mount",
+          "open /dev/fuse": "gVisor's own device; nothing can be mounted through it",
+          "be spared by the kernel when memory runs out": "the host kills the sandbox as a whole",
+          "run before everybody else": "the host gives the sandbox its CPU time as a whole"}
 
 
 class Denied(Exception):
@@ -56,8 +65,12 @@ def tell(group, name, verdict, how):
 
 
 def attempt_make(group, name, function):
+    tell(group, name, "TRYING", "")
     try:
-        tell(group, name, "ALLOWED", function())
+        got = function()
+        if GIVEN["own_kernel"] and name in WITHIN:
+            raise Denied(f"within its own kernel only: {WITHIN[name]}")
+        tell(group, name, "ALLOWED", got)
     except Exception as error:  # whatever it is, it did not work
         tell(group, name, "DENIED", why(error))
 
@@ -250,7 +263,12 @@ def suid():
 
 # ---------------------------------------------------------------------------------- devices
 def device_open(path):
-    os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        if path == "/dev/net/tun":  # opening it is nothing yet: it is to become an interface
+            fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"escape", 1))
+    finally:
+        os.close(device)
     return "opened"
 
 
@@ -544,7 +562,7 @@ def files():
 
 
 def attempts():
-    for row in ATTEMPTS:
+    for row in ATTEMPTS[GIVEN["from"]:]:
         attempt_make(*row)
 
 

@@ -7,6 +7,7 @@
 
 /* One "key value" per line; only sh and coreutils are there for sure. */
 const char probe_script[] =
+    "how=$1\n"
     "while read -r key a b c d; do case $key in"
     " Uid:|CapInh:|CapPrm:|CapEff:|CapBnd:|CapAmb:|NoNewPrivs:|Seccomp:) echo \"$key $a\";;"
     " esac; done </proc/self/status\n"
@@ -32,7 +33,11 @@ const char probe_script[] =
     " pids:$at/pids/pids.max pids:$at/pids.max cpu:$at/cpu/cpu.cfs_quota_us"
     " cpu:$at/cpu,cpuacct/cpu.cfs_quota_us cpu:$at/cpu.max; do"
     " read -r a b <${pair#*:} && echo \"cgroup-${pair%%:*} $a\"; done 2>/dev/null\n"
-    "echo 'probe done'\n";
+    /* A kernel without that line in a process's status may know the answer. */
+    "set -- $(setpriv -d 2>/dev/null | grep no_new_privs) && [ -n \"$2\" ] && echo \"privileges "
+    "$2\"\n"
+    "printf '" PROBE_DONE "'\n"
+    "case $how in wait) until [ -e " SANDBOX_INPUTS "/" PROBE_GO " ]; do sleep 0.02; done;; esac\n";
 
 /* The value of the first line with this key, or NULL. */
 static const char *find(const char *seen, const char *key)
@@ -86,19 +91,23 @@ static void rights_look(struct probe_rows *rows, const char *seen, const struct 
     static const char *const sets[] = {"CapPrm:", "CapEff:", "CapBnd:", "CapInh:", "CapAmb:"};
     const char              *uid = find(seen, "Uid:");
     const char              *left = "none";
+    const char              *privileges = find(seen, "NoNewPrivs:");
 
     note(rows, "a uid of its own", uid,
          uid != NULL && !value_is(uid, "0") && strtoul(uid, NULL, 10) != wants->worker_uid);
     for (size_t i = 0; i < COUNT_OF(sets); i++) {
         const char *value = find(seen, sets[i]);
+        bool        unknown = value == NULL && wants->own_kernel && strcmp(sets[i], "CapAmb:") == 0;
 
-        left = value == NULL || strtoull(value, NULL, 16) != 0 ? value : left;
+        left = !unknown && (value == NULL || strtoull(value, NULL, 16) != 0) ? value : left;
     }
     note(rows, "dropping all capabilities", left, left != NULL && value_is(left, "none"));
-    note(rows, "no-new-privileges", find(seen, "NoNewPrivs:"),
-         value_is(find(seen, "NoNewPrivs:"), "1"));
-    if (wants->seccomp_inside) {
-        note(rows, "seccomp", find(seen, "Seccomp:"), value_is(find(seen, "Seccomp:"), "2"));
+    privileges = privileges == NULL ? find(seen, "privileges") : privileges;
+    note(rows, "no-new-privileges", privileges, value_is(privileges, "1"));
+    note(rows, "seccomp", find(seen, "Seccomp:"), value_is(find(seen, "Seccomp:"), "2"));
+    if (wants->own_kernel) {
+        note(rows, "seccomp around gVisor's own kernel", find(seen, "host-Seccomp:"),
+             value_is(find(seen, "host-Seccomp:"), "2"));
     }
 }
 
@@ -120,18 +129,29 @@ static void walls_look(struct probe_rows *rows, const char *seen)
     }
 }
 
-static void cgroup_look(struct probe_rows *rows, const char *seen,
-                        const struct sandbox_limits *limits)
+struct group_keys {
+    const char *memory, *pids, *cpu, *swap, *swap2;
+};
+
+static void cgroup_look(struct probe_rows *rows, const char *seen, const struct probe_wants *wants)
 {
-    within(rows, seen, "cgroup-memory", limits->memory_bytes, "the memory limit");
-    within(rows, seen, "cgroup-pids", limits->pids, "the pids limit");
-    within(rows, seen, "cgroup-cpu", limits->cpus * 100000, "the CPU limit");
+    static const struct group_keys inside = {"cgroup-memory", "cgroup-pids", "cgroup-cpu",
+                                             "cgroup-swap", "cgroup-swap2"};
+    static const struct group_keys host = {"host-memory", "host-pids", "host-cpu", "host-swap",
+                                           "host-swap2"};
+    const struct group_keys       *keys = wants->own_kernel ? &host : &inside;
+    const struct sandbox_limits   *limits = wants->limits;
+
+    within(rows, seen, keys->memory, limits->memory_bytes, "the memory limit");
+    within(rows, seen, keys->pids, host_pids(limits, wants->own_kernel),
+           wants->own_kernel ? "the limit of gVisor's own threads" : "the pids limit");
+    within(rows, seen, keys->cpu, limits->cpus * 100000, "the CPU limit");
     /* A kernel without swap shows no file for it: sandbox engines refuse where there is swap. */
-    if (find(seen, "cgroup-swap") != NULL) {
-        within(rows, seen, "cgroup-swap", limits->memory_bytes, "the swap limit");
+    if (find(seen, keys->swap) != NULL) {
+        within(rows, seen, keys->swap, limits->memory_bytes, "the swap limit");
     }
-    if (find(seen, "cgroup-swap2") != NULL) {
-        within(rows, seen, "cgroup-swap2", 0, "the swap limit");
+    if (find(seen, keys->swap2) != NULL) {
+        within(rows, seen, keys->swap2, 0, "the swap limit");
     }
 }
 
@@ -144,7 +164,7 @@ void probe_look(const char *seen, const struct probe_wants *wants, struct probe_
     walls_look(&rows, seen);
     within(&rows, seen, "fsize", limits->file_bytes, "the file size limit");
     within(&rows, seen, "nofile", limits->open_files, "the open files limit");
-    within(&rows, seen, "nproc", limits->pids * 64, "the process limit");
+    within(&rows, seen, "nproc", limits->pids * (wants->own_kernel ? 1 : 64), "the process limit");
     within(&rows, seen, "kib:/workspace", limits->disk_bytes / 1024, "the workspace's size limit");
     within(&rows, seen, "kib:/tmp", limits->disk_bytes / 1024, "the size limit of /tmp");
     within(&rows, seen, "kib:/dev/shm", limits->disk_bytes / 1024, "the size limit of /dev/shm");
@@ -153,8 +173,8 @@ void probe_look(const char *seen, const struct probe_wants *wants, struct probe_
     } else {
         note(&rows, "the limit of files and directories", "only by the memory they take", true);
     }
-    if (wants->cgroup_inside) {
-        cgroup_look(&rows, seen, limits);
+    if (wants->cgroup_inside || wants->own_kernel) {
+        cgroup_look(&rows, seen, wants);
     } else {
         note(&rows, "memory, swap, pids and CPU limits", "read in the cgroup after the run", true);
     }

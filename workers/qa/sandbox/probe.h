@@ -11,14 +11,17 @@
 #include "base/err.h"
 #include "workers/qa/sandbox/sandbox.h"
 
-/* A shell script that prints what there is to see. */
+/* A shell script that prints what there is to see, and then PROBE_DONE. With an own kernel it waits
+ * for the file PROBE_GO, so that somebody can look at it from outside. */
+#define PROBE_DONE "probe done\n"
+#define PROBE_GO   "go"
 extern const char probe_script[];
 
 struct probe_wants {
     const struct sandbox_limits *limits;
-    bool cgroup_inside;  /* the engine shows the container its cgroup; else it was read outside */
-    bool counts_files;   /* the engine can limit their number; else their memory does */
-    bool seccomp_inside; /* off for runtimes with a kernel of their own (gVisor) */
+    bool cgroup_inside; /* the engine shows the container its cgroup; else it was read outside */
+    bool counts_files;  /* the engine can limit their number; else their memory does */
+    bool own_kernel;    /* the runtime's (gVisor): what it says it needs, the host has to say too */
     unsigned worker_uid;
 };
 
@@ -35,7 +38,7 @@ struct probe_rows {
     size_t           count;
 };
 
-/* Every limit, held or not. Pure. */
+/* Every limit, held or not; `seen` is what the script said, and host_view's lines. Pure. */
 void probe_look(const char *seen, const struct probe_wants *wants, struct probe_rows *ret_rows);
 
 /* SANDBOX_UNFIT names the first limit that does not hold. Pure. */

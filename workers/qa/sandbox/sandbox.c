@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "workers/qa/sandbox/engine.h"
+#include "workers/qa/sandbox/host_view.h"
 #include "workers/qa/sandbox/job.h"
 #include "workers/qa/sandbox/probe.h"
 
@@ -93,6 +94,17 @@ static int gate_take(void *self, struct bytes bytes, struct err *err)
     return gate->to.take(gate->to.to, (struct bytes){bytes.data, (size_t)give}, err);
 }
 
+static bool own_kernel(const struct sandbox *sandbox)
+{
+    return runtime_has_kernel(sandbox_runtime(sandbox));
+}
+
+/* gVisor shows a container groups of its own making. */
+static bool cgroup_inside(const struct sandbox *sandbox)
+{
+    return sandbox->engine->shows_cgroup && !own_kernel(sandbox);
+}
+
 static int wrap(struct arena *arena, const struct sandbox *sandbox, const struct sandbox_job *job,
                 const char ***ret_argv, struct err *err)
 {
@@ -109,7 +121,7 @@ static int wrap(struct arena *arena, const struct sandbox *sandbox, const struct
                            "sh",
                           copy ? "copy" : "ready",
                            job->cwd,
-                          sandbox->engine->shows_cgroup ? "look" : "no"};
+                          cgroup_inside(sandbox) ? "look" : "no"};
     const char **argv = arena_get(arena, ARGV_MOST * sizeof(char *));
     size_t       count = 0;
 
@@ -154,7 +166,7 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
         }
         return err_add(err, "%s", sandbox->engine->name);
     }
-    oom = oom || (sandbox->engine->shows_cgroup && result.started && end.exit_status == OOM_EXIT);
+    oom = oom || (cgroup_inside(sandbox) && result.started && end.exit_status == OOM_EXIT);
     if (!result.started && !oom) {
         return err_set(err, ERR_SANDBOX_FAILED, "%s did not start the sandbox (%s, exit %d): %s",
                        sandbox->engine->name, end.timed_out ? "it took too long" : "it ended",
@@ -174,43 +186,101 @@ int sandbox_run(struct sandbox *sandbox, const struct sandbox_job *job, struct s
     return 0;
 }
 
-/* Runs the probe in a sandbox and holds what it saw against the limits. */
-static int probe_run(struct sandbox *sandbox, struct err *err)
+/* What the probe says, and what the host says of it while it waits for that. */
+struct look {
+    struct sandbox  *sandbox;
+    struct arena    *arena;
+    const char      *id, *go;
+    struct keep      said;
+    struct word_wait done;
+    const char      *host;   /* NULL: not looked yet */
+    struct err       failed; /* to */
+};
+
+static void host_look(struct look *look)
 {
-    static const char *const     env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
-    const char *const            argv[] = {"sh", "-c", probe_script, NULL};
-    CLEANUP(job) struct job     *job = NULL;
-    CLEANUP(arena) struct arena *arena = arena_new();
-    struct keep                  seen = {.most = PROBE_BYTES};
-    struct sandbox_limits        limits = sandbox->settings->limits;
-    struct sandbox_end           end;
-    struct probe_wants           wants = {.limits = &limits,
-                                          .cgroup_inside = sandbox->engine->shows_cgroup,
-                                          .counts_files = sandbox->engine->counts_files,
-                                          .seccomp_inside = strstr(sandbox_runtime(sandbox), "runsc") == NULL,
-                                          .worker_uid = geteuid()};
-    int                          ran;
+    struct sandbox *sandbox = look->sandbox;
+    struct err     *err = &look->failed;
+    pid_t           pid;
+
+    look->host = "";
+    if (sandbox->engine->first_pid(sandbox->self, look->id, &pid, err) == 0 &&
+        host_view(look->arena, &HOST_ROOTS, pid, &look->host, err) == 0) {
+        return;
+    }
+    err->code = ERR_SANDBOX_UNFIT;
+    (void)err_add(err, "looking from outside at what %s holds to", sandbox_runtime(sandbox));
+}
+
+static int look_take(void *self, struct bytes bytes, struct err *err)
+{
+    struct look *look = self;
+
+    TRY(keep_take(&look->said, bytes, err));
+    TRY(word_take(&look->done, bytes, err));
+    if (!look->done.seen || look->host != NULL || !own_kernel(look->sandbox)) {
+        return 0;
+    }
+    host_look(look);
+    return file_replace(look->go, bytes_of(""), 0644, err);
+}
+
+/* Runs the probe in a sandbox and holds what it saw against the limits. */
+static int probe_run_in(struct look *look, const struct job *job, struct err *err)
+{
+    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+    struct sandbox          *sandbox = look->sandbox;
+    bool                     own = own_kernel(sandbox);
+    const char *const        argv[] = {"sh", "-c", probe_script, "sh", own ? "wait" : "go", NULL};
+    struct sandbox_limits    limits = sandbox->settings->limits;
+    struct sandbox_end       end;
+    struct probe_wants       wants = {.limits = &limits,
+                                      .cgroup_inside = cgroup_inside(sandbox),
+                                      .counts_files = sandbox->engine->counts_files && !own,
+                                      .own_kernel = own,
+                                      .worker_uid = geteuid()};
+    struct sandbox_job       probe = {.id = look->id,
+                                      .image = &sandbox->base,
+                                      .argv = argv,
+                                      .env = env,
+                                      .cwd = SANDBOX_WORKSPACE,
+                                      .limits = &limits,
+                                      .result = {look_take, look}};
+    const char              *seen;
 
     limits.wall_ms = limits.wall_ms < 60000 ? limits.wall_ms : 60000;
-    TRY(job_open(&job, sandbox->settings->dir, err));
-    {
-        struct sandbox_job probe = {.id = arena_format(arena, "%s-probe", job->id),
-                                    .image = &sandbox->base,
-                                    .argv = argv,
-                                    .env = env,
-                                    .cwd = SANDBOX_WORKSPACE,
-                                    .limits = &limits,
-                                    .result = {keep_take, &seen}};
+    if (own) {
+        probe.inputs = arena_format(look->arena, "%s/in", job->dir);
+        look->go = arena_format(look->arena, "%s/" PROBE_GO, probe.inputs);
+        TRY(dir_make(probe.inputs, 0755, err));
+    }
+    TRY(sandbox_run(sandbox, &probe, &end, err));
+    seen = arena_format(look->arena, "%s%s", look->host == NULL ? "" : look->host,
+                        buf_text(&look->said.buf));
+    if (sandbox->settings->seen != NULL) {
+        probe_look(seen, &wants, sandbox->settings->seen);
+    }
+    if (look->failed.code != ERR_NONE) {
+        *err = look->failed;
+        return -1;
+    }
+    return probe_check(seen, &wants, err);
+}
 
-        ran = sandbox_run(sandbox, &probe, &end, err);
-    }
-    if (ran == 0) {
-        if (sandbox->settings->seen != NULL) {
-            probe_look(buf_text(&seen.buf), &wants, sandbox->settings->seen);
-        }
-        ran = probe_check(buf_text(&seen.buf), &wants, err);
-    }
-    buf_done(&seen.buf);
+static int probe_run(struct sandbox *sandbox, struct err *err)
+{
+    CLEANUP(job) struct job     *job = NULL;
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct look                  look = {.sandbox = sandbox,
+                                         .arena = arena,
+                                         .said = {.most = PROBE_BYTES},
+                                         .done = {.word = PROBE_DONE}};
+    int                          ran;
+
+    TRY(job_open(&job, sandbox->settings->dir, err));
+    look.id = arena_format(arena, "%s-probe", job->id);
+    ran = probe_run_in(&look, job, err);
+    buf_done(&look.said.buf);
     return ran;
 }
 

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "workers/qa/sandbox/process.h"
 
@@ -47,6 +48,21 @@ struct sandbox_limits {
     int64_t wall_ms;
 };
 
+/* gVisor has a kernel of its own, which keeps to `pids` by itself: RLIMIT_NPROC there counts one
+ * sandbox only. What the host counts is gVisor's threads (30 of them idle) and two more for each
+ * process inside, and at the host's limit gVisor dies, so that lies above. */
+enum { OWN_KERNEL_THREADS = 64 };
+
+static inline bool runtime_has_kernel(const char *runtime)
+{
+    return strstr(runtime, "runsc") != NULL;
+}
+
+static inline int64_t host_pids(const struct sandbox_limits *limits, bool own_kernel)
+{
+    return own_kernel ? limits->pids * 2 + OWN_KERNEL_THREADS : limits->pids;
+}
+
 struct probe_rows;
 
 struct sandbox_file {
@@ -56,7 +72,7 @@ struct sandbox_file {
 
 struct sandbox_settings {
     const char                *engine;  /* auto, runc, podman, docker */
-    const char                *runtime; /* OCI runtime for docker and podman, or "" */
+    const char                *runtime; /* OCI runtime for docker and podman, or ""; gVisor's name holds "runsc" */
     const char                *dir;     /* state: jobs, images */
     const char                *base; /* made by deploy/images/make-base: rootfs/, digest; or "" */
     const char                *base_image; /* to pull where base is "" */
