@@ -21,8 +21,8 @@ static const struct runner runners[] = {
 #undef RUNNER
 };
 
-/* Looking at a workspace: most entries, most of one file, most in all. */
-enum { LOOK_ENTRIES = 20000, LOOK_FILE = 64 * 1024, LOOK_BYTES = 16 * 1024 * 1024 };
+/* Looking at a workspace: most of one file, most in all. */
+enum { LOOK_FILE = 64 * 1024, LOOK_BYTES = 16 * 1024 * 1024 };
 
 const struct runner *runner_named(const char *name)
 {
@@ -79,6 +79,12 @@ static void tree_shut(FTS *tree)
 }
 DEFINE_CLEANUP(tree, FTS *, tree_shut)
 
+/* In one order on every machine: not all files may be looked into. */
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
 /* Per runner: has it seen one of its files, and one it must not have? */
 struct marks {
     bool has, lacks;
@@ -95,11 +101,40 @@ static void file_mark(struct look *look, const char *relative, struct marks *mar
     }
 }
 
+/* An archive has no more entries than it may have, so all of them are seen. */
+static int tree_mark(FTS *tree, struct look *look, size_t prefix, struct marks *marks,
+                     struct err *err)
+{
+    FTSENT *entry;
+
+    while ((entry = fts_read(tree)) != NULL) {
+        switch (entry->fts_info) {
+        case FTS_D:
+            if (strcmp(entry->fts_name, "node_modules") == 0) {
+                (void)fts_set(tree, entry, FTS_SKIP);
+            }
+            break;
+        case FTS_F:
+            look->path = entry->fts_path;
+            file_mark(look, entry->fts_path + prefix, marks);
+            break;
+        case FTS_DNR:
+        case FTS_ERR:
+        case FTS_NS:
+            errno = entry->fts_errno;
+            return err_errno(err, "looking through %s", entry->fts_path);
+        default:
+            break;
+        }
+    }
+    return errno == 0 ? 0 : err_errno(err, "looking through a workspace");
+}
+
 int runner_for(struct arena *arena, const char *dir, const struct runner **ret_runner,
                struct err *err)
 {
     char              *roots[] = {arena_text(arena, bytes_of(dir)), NULL};
-    CLEANUP(tree) FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    CLEANUP(tree) FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, by_name);
     struct look       *look = arena_zero(arena, 1, sizeof(*look));
     struct marks       marks[COUNT_OF(runners)] = {0};
     size_t             prefix = strlen(dir);
@@ -109,20 +144,7 @@ int runner_for(struct arena *arena, const char *dir, const struct runner **ret_r
     }
     look->left = LOOK_BYTES;
     prefix += prefix > 0 && dir[prefix - 1] == '/' ? 0 : 1;
-    for (int i = 0; i < LOOK_ENTRIES; i++) {
-        FTSENT *entry = fts_read(tree);
-
-        if (entry == NULL) {
-            break;
-        }
-        if (entry->fts_info == FTS_D && strcmp(entry->fts_name, "node_modules") == 0) {
-            (void)fts_set(tree, entry, FTS_SKIP);
-        }
-        if (entry->fts_info == FTS_F) {
-            look->path = entry->fts_path;
-            file_mark(look, entry->fts_path + prefix, marks);
-        }
-    }
+    TRY(tree_mark(tree, look, prefix, marks, err));
     *ret_runner = &runners[COUNT_OF(runners) - 1];
     for (size_t i = COUNT_OF(runners); i-- > 0;) {
         if (marks[i].has && !marks[i].lacks) {

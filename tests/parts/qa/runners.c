@@ -124,6 +124,29 @@ TEST(unittest, runs_a_test_named_test_case)
     expect_status(validation, "passed", NULL);
 }
 
+/* The one file that says which is somewhere among the others. */
+TEST(runner, is_found_in_a_tree_of_many_files)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    char                         dir[] = "/tmp/prt-many-XXXXXX";
+    const char                  *first;
+    const struct runner         *runner = NULL;
+    struct err                   err = {0};
+
+    CHECK(mkdtemp(dir) != NULL);
+    first = arena_format(arena, "%s/first", dir);
+    CHECK_WORKS(file_replace(first, BYTES("x"), 0644, &err));
+    for (int i = 0; i < 40000; i++) {
+        CHECK(link(first, arena_format(arena, "%s/%d", dir, i)) == 0);
+    }
+    CHECK_WORKS(file_replace(arena_format(arena, "%s/test_a.py", dir),
+                             BYTES("import unittest\nclass TestA(unittest.TestCase): pass\n"), 0644,
+                             &err));
+    CHECK_WORKS(runner_for(arena, dir, &runner, &err));
+    CHECK_TEXT(runner->framework, "unittest");
+    CHECK_WORKS(dir_remove(dir, &err));
+}
+
 /* An image from a registry may have no node; the one made of packages has. */
 static bool node_is_missing(const struct value *validation)
 {
