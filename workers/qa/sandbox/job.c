@@ -26,26 +26,51 @@ static void id_make(char *ret_id)
     (void)snprintf(ret_id, JOB_ID_MOST, "prt-qa-%s", hex);
 }
 
+/* What is being made has no owner to be seen yet, so nobody may look for dead ones meanwhile. */
+static int jobs_lock(struct arena *arena, const char *state_dir, int how, struct err *err)
+{
+    const char     *path = arena_format(arena, "%s/jobs.lock", state_dir);
+    CLEANUP(fd) int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int             held = lock;
+
+    if (lock < 0 || flock(lock, how) < 0) {
+        return err_errno(err, "locking %s", path);
+    }
+    lock = -1;
+    return held;
+}
+
+static int job_make(struct job *job, const char *state_dir, struct err *err)
+{
+    struct arena   *arena = job->arena;
+    const char     *making = arena_format(arena, "%s/jobs/" MAKING "%s", state_dir, job->id);
+    CLEANUP(fd) int jobs = -1;
+
+    TRY(dir_make(state_dir, 0755, err));
+    jobs = jobs_lock(arena, state_dir, LOCK_SH, err);
+    if (jobs < 0) {
+        return -1;
+    }
+    TRY(dir_make(making, 0755, err));
+    job->lock = open(arena_format(arena, "%s/lock", making), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (job->lock < 0 || flock(job->lock, LOCK_EX | LOCK_NB) < 0 || rename(making, job->dir) < 0) {
+        return err_errno(err, "making the job's directory %s", job->dir);
+    }
+    return 0;
+}
+
 int job_open(struct job **ret_job, const char *state_dir, struct err *err)
 {
     struct arena *arena = arena_new();
     struct job   *job = arena_zero(arena, 1, sizeof(*job));
     char         *id = arena_get(arena, JOB_ID_MOST);
-    const char   *making;
 
     id_make(id);
     job->arena = arena;
     job->id = id;
     job->dir = arena_format(arena, "%s/jobs/%s", state_dir, id);
-    making = arena_format(arena, "%s/jobs/" MAKING "%s", state_dir, id);
     job->lock = -1;
-    if (dir_make(making, 0755, err) < 0) {
-        arena_free(arena);
-        return -1;
-    }
-    job->lock = open(arena_format(arena, "%s/lock", making), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (job->lock < 0 || flock(job->lock, LOCK_EX | LOCK_NB) < 0 || rename(making, job->dir) < 0) {
-        (void)err_errno(err, "making the job's directory %s", job->dir);
+    if (job_make(job, state_dir, err) < 0) {
         job_close(job);
         return -1;
     }
@@ -106,26 +131,67 @@ bool job_alive(const char *state_dir, const char *id)
     return dead < 0;
 }
 
+struct dead {
+    const char *dir;
+    int         lock; /* ours now; -1: it has none */
+};
+
+/* No lock file: its maker died before it had one, or its owner while removing it. */
+static bool dead_look(const char *dir, struct dead *ret_dead)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s/lock", dir);
+    *ret_dead = (struct dead){dir, lock_of_dead(dir)};
+    return ret_dead->lock >= 0 || access(path, F_OK) < 0;
+}
+
+static int dead_find(struct arena *arena, const char *state_dir, struct dead **ret_dead,
+                     size_t *ret_count, struct err *err)
+{
+    CLEANUP(fd) int jobs = -1;
+    const char     *dir = arena_format(arena, "%s/jobs", state_dir);
+    const char    **names;
+    size_t          count;
+
+    *ret_count = 0;
+    jobs = jobs_lock(arena, state_dir, LOCK_EX, err);
+    if (jobs < 0) {
+        return -1;
+    }
+    TRY(dir_list(arena, dir, &names, &count, err));
+    *ret_dead = arena_zero(arena, count, sizeof(**ret_dead));
+    for (size_t i = 0; i < count; i++) {
+        if (dead_look(arena_format(arena, "%s/%s", dir, names[i]), &(*ret_dead)[*ret_count])) {
+            (*ret_count)++;
+        }
+    }
+    return 0;
+}
+
 int job_reap(const char *state_dir, int *ret_removed, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    const char                  *jobs = arena_format(arena, "%s/jobs", state_dir);
-    const char                 **names;
+    struct dead                 *dead;
     size_t                       count;
     int                          removed = 0;
+    int                          worked = 0;
 
-    TRY(dir_list(arena, jobs, &names, &count, err));
+    TRY(dir_make(state_dir, 0755, err));
+    TRY(dead_find(arena, state_dir, &dead, &count, err));
     for (size_t i = 0; i < count; i++) {
-        const char     *dir = arena_format(arena, "%s/%s", jobs, names[i]);
-        CLEANUP(fd) int lock = lock_of_dead(dir);
+        struct err failed = {0};
 
-        if (lock >= 0) {
-            TRY(dir_remove(dir, err));
+        if (dir_remove(dead[i].dir, &failed) == 0) {
             removed++;
+        } else if (dead[i].lock >= 0 && worked == 0) { /* what has none, others may be removing */
+            *err = failed;
+            worked = -1;
         }
+        fd_close(dead[i].lock);
     }
     *ret_removed = removed;
-    return 0;
+    return worked;
 }
 
 static void dir_shut(DIR *dir)
