@@ -10,7 +10,7 @@ import unittest
 import pytest
 from _pytest.config import default_plugins
 
-from prt_perform import changed, chosen, paths, prints, sentinel_make, shown, teller, witnessed
+from prt_perform import changed, chooser, paths, prints, sentinel_make, shown, teller, witnessed
 
 for plugin in default_plugins:
     importlib.import_module("_pytest." + plugin)
@@ -33,7 +33,7 @@ def plugin_make(tell, ask, tests):
     What it works with is in its closures: no attribute of it, or of a module, has to be believed.
     """
     sentinel = sentinel_make("import pytest\n", RAISES)
-    numbers, hidden, running = {}, set(), []
+    numbers, hidden, running, chosen = {}, set(), [], chooser(tests)
     witness, changes, function, skips = witnessed, changed, pytest.Function, SKIPS
 
     def is_sentinel(item):
@@ -51,7 +51,7 @@ def plugin_make(tell, ask, tests):
             yield
             rest = [item for item in items if not is_sentinel(item)]
             if tests:
-                rest = [item for item in rest if chosen(shown(item.nodeid), tests)]
+                rest = [item for item in rest if chosen(shown(item.nodeid))]
             items[:] = mine[:1] + rest + mine[1:]
 
         @pytest.hookimpl(trylast=True)

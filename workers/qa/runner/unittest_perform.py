@@ -7,7 +7,7 @@ import time
 import traceback
 import unittest
 
-from prt_perform import changed, chosen, paths, prints, sentinel_make, shown, teller, witnessed
+from prt_perform import changed, chooser, paths, prints, sentinel_make, shown, teller, witnessed
 
 TRIES = ([],)
 
@@ -105,7 +105,8 @@ class Result(unittest.TestResult):
 
 def load(loader, tests):
     own = list(flat(loader.discover(".", "test*.py", ".")))
-    return [test for test in own if chosen(name_of(test), tests)] if tests else own
+    chosen = chooser(tests)
+    return [test for test in own if chosen(name_of(test))] if tests else own
 
 
 def perform(end, options):
