@@ -35,21 +35,31 @@ int outcome_read(struct arena *arena, int status, struct bytes answer, struct ou
     return 0;
 }
 
-static void print_names(const struct cli *cli, const struct value *tests, const char *class)
+int64_t outcome_count(const struct value *tests, const char *class)
 {
     const struct value *names = value_get(tests, class);
 
-    if (names == NULL || names->kind != VALUE_LIST || names->count == 0) {
+    return (names != NULL && names->kind == VALUE_LIST ? names->count : 0) +
+           value_whole_or(value_get(value_get(tests, "omitted"), class), 0);
+}
+
+static void print_names(const struct cli *cli, const struct value *tests, const char *class)
+{
+    const struct value *names = value_get(tests, class);
+    int64_t             all = outcome_count(tests, class);
+    int64_t             shown = 0;
+
+    if (all == 0 || names == NULL || names->kind != VALUE_LIST) {
         return;
     }
-    printf("  %-14s %u\n", class, names->count);
-    for (uint32_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
-        struct bytes name = value_text_or(&names->as.items[i], "");
+    printf("  %-14s %lld\n", class, (long long)all);
+    for (; shown < names->count && shown < NAMES_SHOWN; shown++) {
+        struct bytes name = value_text_or(&names->as.items[shown], "");
 
         printf("      %s%.*s%s\n", DIM(cli), (int)name.size, (const char *)name.data, PLAIN(cli));
     }
-    if (names->count > NAMES_SHOWN) {
-        printf("      %s... and %u more%s\n", DIM(cli), names->count - NAMES_SHOWN, PLAIN(cli));
+    if (all > shown) {
+        printf("      %s... and %lld more%s\n", DIM(cli), (long long)(all - shown), PLAIN(cli));
     }
 }
 

@@ -16,6 +16,9 @@ struct outcome {
 WARN_UNUSED int outcome_read(struct arena *arena, int status, struct bytes answer,
                              struct outcome *ret_outcome, struct err *err);
 
+/* How many tests are in a class of a validation's "tests": those that are listed and the others. */
+int64_t outcome_count(const struct value *tests, const char *class);
+
 /* One block: tests, fail_to_pass, scores. Returns EXIT_DONE. */
 WARN_UNUSED int outcome_print(struct cli *cli, const char *trace, struct bytes document,
                               struct err *err);

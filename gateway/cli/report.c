@@ -75,7 +75,7 @@ static void put_count(struct cli *cli, struct value *row, const struct value *te
     const struct value *names = value_get(tests, class);
 
     if (names != NULL && names->kind == VALUE_LIST) {
-        value_put(cli->arena, row, class, value_whole(names->count));
+        value_put(cli->arena, row, class, value_whole(outcome_count(tests, class)));
     }
 }
 

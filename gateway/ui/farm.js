@@ -105,11 +105,16 @@ function claimed(claim) {
   return element("span", said, claim.agrees ? "good" : "bad");
 }
 
+function counted(qa, name) {
+  return qa.tests ? qa.tests[name].length + ((qa.tests.omitted || {})[name] || 0) : 0;
+}
+
 function tested(qa) {
+  const before = (count) => count ? `, ${count} of them not before` : "";
   const why = qa.reason && qa.reason !== "tests_failed" ? ` (${words(qa.reason)})` : "";
-  const broken = qa.tests && qa.tests.pass_to_fail.length ? `, ${qa.tests.pass_to_fail.length} of them not before` : "";
-  const fixed = qa.tests && qa.tests.fail_to_pass.length ? `, ${qa.tests.fail_to_pass.length} of them not before` : "";
-  return element("span", `${words(qa.status)}${why}: ${qa.num_passed} passed${fixed}, ${qa.num_failed} failed${broken}`,
+  const passed = `${qa.num_passed} passed${before(counted(qa, "fail_to_pass"))}`;
+  const failed = `${qa.num_failed} failed${before(counted(qa, "pass_to_fail"))}`;
+  return element("span", `${words(qa.status)}${why}: ${passed}, ${failed}`,
     qa.status === "passed" ? "good" : qa.tests_passed === null ? "quiet" : "bad");
 }
 

@@ -110,6 +110,7 @@ static void judge(struct arena *arena, const struct sandbox_end *end, struct spo
                junit_read(arena, report->fd, &junit_limits, &read, &unread) == 0) {
         evidence.report = &read;
     }
+    evidence.too_large = unread.code == ERR_TOO_LARGE;
     verdict_make(arena, &evidence, &ret_end->verdict);
     ret_end->detail = NULL;
     if (!ret_end->verdict.believed && unread.code != ERR_NONE) {

@@ -5,7 +5,10 @@
 
 #include "base/utf8.h"
 
-enum { EDITS_SHOWN = 1000 };
+enum {
+    EDITS_SHOWN = 1000,
+    NAMES_BYTES = 4 * 1024 * 1024 /* of tests, over all lists */
+};
 
 bool validation_said(enum verdict_status status, bool *ret_passed)
 {
@@ -13,39 +16,50 @@ bool validation_said(enum verdict_status status, bool *ret_passed)
     return status != VERDICT_INFRA_ERROR && status != VERDICT_NOT_RUN;
 }
 
-static struct value ids(struct arena *arena, const char **list, size_t count)
-{
-    struct value value = value_list();
+/* Lists of tests, whose names may be many and long: what there is no room for is counted. */
+struct names {
+    struct arena *arena;
+    struct value  map, omitted;
+    size_t        left;
+};
 
-    for (size_t i = 0; i < count; i++) {
-        value_append(arena, &value, value_text(list[i]));
+static void names_put(struct names *names, const char *class, const char **ids, size_t count)
+{
+    struct value list = value_list();
+    size_t       i = 0;
+
+    for (; i < count && strlen(ids[i]) <= names->left; i++) {
+        names->left -= strlen(ids[i]);
+        value_append(names->arena, &list, value_text(ids[i]));
     }
-    return value;
+    value_put(names->arena, &names->map, class, list);
+    if (i < count) {
+        value_put(names->arena, &names->omitted, class, value_whole((int64_t)(count - i)));
+    }
 }
 
-static struct value list(struct arena *arena, const struct id_list *list)
-{
-    return list == NULL ? value_list() : ids(arena, list->ids, list->count);
-}
-
+/* What changed comes first: it has the room. */
 static struct value tests(struct arena *arena, const struct validation *validation)
 {
-    static const struct comparison none;
-    const struct comparison       *compared = validation->compared;
-    struct value                   map = value_map();
+    static const struct comparison nothing;
+    static const struct id_list    none;
+    const struct comparison       *compared =
+        validation->compared == NULL ? &nothing : validation->compared;
+    const struct id_list *flaky = validation->flaky == NULL ? &none : validation->flaky;
+    const struct id_list *missing = validation->missing == NULL ? &none : validation->missing;
+    struct names          names = {
+                 .arena = arena, .map = value_map(), .omitted = value_map(), .left = NAMES_BYTES};
 
-    compared = compared == NULL ? &none : compared;
-    value_put(arena, &map, "fail_to_pass",
-              ids(arena, compared->fail_to_pass, compared->fail_to_pass_count));
-    value_put(arena, &map, "pass_to_pass",
-              ids(arena, compared->pass_to_pass, compared->pass_to_pass_count));
-    value_put(arena, &map, "pass_to_fail",
-              ids(arena, compared->pass_to_fail, compared->pass_to_fail_count));
-    value_put(arena, &map, "fail_to_fail",
-              ids(arena, compared->fail_to_fail, compared->fail_to_fail_count));
-    value_put(arena, &map, "flaky", list(arena, validation->flaky));
-    value_put(arena, &map, "missing", list(arena, validation->missing));
-    return map;
+    names_put(&names, "fail_to_pass", compared->fail_to_pass, compared->fail_to_pass_count);
+    names_put(&names, "pass_to_fail", compared->pass_to_fail, compared->pass_to_fail_count);
+    names_put(&names, "flaky", flaky->ids, flaky->count);
+    names_put(&names, "missing", missing->ids, missing->count);
+    names_put(&names, "fail_to_fail", compared->fail_to_fail, compared->fail_to_fail_count);
+    names_put(&names, "pass_to_pass", compared->pass_to_pass, compared->pass_to_pass_count);
+    if (names.omitted.count > 0) {
+        value_put(arena, &names.map, "omitted", names.omitted);
+    }
+    return names.map;
 }
 
 static const char *arm_word(const struct verdict *verdict)

@@ -2,7 +2,6 @@
 /* Very many tests with very long names: each is told apart, run again by its name, and none is
  * taken for a lie. */
 #include <string.h>
-#include <sys/resource.h>
 
 #include "lib/qa/world.h"
 #include "lib/test.h"
@@ -47,4 +46,33 @@ TEST(thousands, of_tests_with_long_names_are_told_apart)
         test_failed(__FILE__, __LINE__, "the repeats did not run them: %s",
                     log + strlen(log) - 3000);
     }
+}
+
+/* Five thousand of one function; before the fix every fiftieth fails. */
+#define FIVE_THOUSAND                                                                              \
+    "import pytest\nfrom a import right\n"                                                         \
+    "@pytest.mark.parametrize('n', range(5000))\n"                                                 \
+    "def test_many(n): assert n % 50 or right\n"
+
+TEST(thousands, of_parametrized_tests_are_compared_one_by_one)
+{
+    WORLD();
+    const struct sandbox_limits limits = world->examiner.limits;
+    const struct value         *validation;
+    const struct value         *fixed;
+    const struct value         *kept;
+
+    world->examiner.limits.wall_ms = 600000;
+    validation = world_examine(
+        world, world_snapshot(world, FILES("a.py", "right = 1\n", "test_a.py", FIVE_THOUSAND)),
+        world_snapshot(world, FILES("a.py", "right = 0\n", "test_a.py", FIVE_THOUSAND)));
+    world->examiner.limits = limits;
+    fixed = value_at(validation, "/tests/fail_to_pass");
+    kept = value_at(validation, "/tests/pass_to_pass");
+
+    expect_status(validation, "passed", NULL);
+    expect_whole(validation, "/num_passed", 5000);
+    CHECK(fixed != NULL && fixed->count == 100);
+    CHECK(kept != NULL && kept->count == 4900);
+    CHECK(value_at(validation, "/tests/omitted") == NULL);
 }

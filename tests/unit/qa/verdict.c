@@ -59,6 +59,18 @@ TEST(verdict, fails_for_failures_errors_no_tests_and_nothing_but_skips)
            "failed", "all_skipped");
 }
 
+/* So many tests are no lie, and no proof either. */
+TEST(verdict, fails_for_a_report_that_is_too_large_to_be_read)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+
+    expect(verdict_of(arena, (struct evidence){.exit_status = 1, .too_large = true}), "failed",
+           "report_too_large");
+    expect(verdict_of(arena, (struct evidence){.exit_status = 1}), "tampered", "report");
+    expect(verdict_of(arena, (struct evidence){.exit_status = 0, .too_large = true}), "tampered",
+           "exit_status");
+}
+
 TEST(verdict, calls_tampered_what_does_not_fit_together)
 {
     CLEANUP(arena) struct arena *arena = arena_new();

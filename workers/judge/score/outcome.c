@@ -16,11 +16,13 @@ static const struct {
     {"not_run", OUTCOME_UNKNOWN, false},  {"infra_error", OUTCOME_UNKNOWN, false},
 };
 
-static int64_t count_of(const struct value *qa, const char *pointer)
+/* Those that are listed, and those there was no room for. */
+static int64_t count_of(const struct value *tests, const char *class)
 {
-    const struct value *list = value_at(qa, pointer);
+    const struct value *list = value_get(tests, class);
 
-    return list != NULL && list->kind == VALUE_LIST ? list->count : 0;
+    return (list != NULL && list->kind == VALUE_LIST ? list->count : 0) +
+           value_whole_or(value_get(value_get(tests, "omitted"), class), 0);
 }
 
 static void ask_qa(struct facts *facts)
@@ -34,9 +36,11 @@ static void ask_qa(struct facts *facts)
         }
     }
     if (facts->qa_ran) {
-        facts->start_mended = count_of(facts->qa, "/tests/fail_to_pass");
-        facts->start_failing = facts->start_mended + count_of(facts->qa, "/tests/fail_to_fail");
-        facts->newly_failing = count_of(facts->qa, "/tests/pass_to_fail");
+        const struct value *tests = value_get(facts->qa, "tests");
+
+        facts->start_mended = count_of(tests, "fail_to_pass");
+        facts->start_failing = facts->start_mended + count_of(tests, "fail_to_fail");
+        facts->newly_failing = count_of(tests, "pass_to_fail");
     }
 }
 

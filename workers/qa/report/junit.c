@@ -17,6 +17,7 @@ struct entry {
 
 struct reader {
     struct arena              *arena;
+    struct arena              *scratch; /* for the parts of one id */
     const struct junit_limits *limits;
     struct err                *err;
     XML_Parser                 parser;
@@ -33,6 +34,7 @@ static void reader_done(struct reader *reader)
         XML_ParserFree(reader->parser);
     }
     buf_done(&reader->entries);
+    arena_free(reader->scratch);
 }
 
 static inline void reader_cleanup(struct reader *reader)
@@ -55,14 +57,15 @@ static const char *attribute(const char **attributes, const char *name)
     return "";
 }
 
-/* Longer than the limit: its beginning and the hash of all of it, so that two ids stay two. */
+/* In the arena. Longer than the limit: its beginning and the hash of all of it, so that two ids
+ * stay two. */
 static const char *id_bounded(struct reader *reader, const char *id)
 {
     char   hex[HASH_HEX];
     size_t most = reader->limits->id_bytes;
 
     if (strlen(id) <= most) {
-        return id;
+        return arena_text(reader->arena, bytes_of(id));
     }
     sha256_hex(bytes_of(id), hex);
     most = most > 80 ? most - 80 : 0;
@@ -77,7 +80,7 @@ static const char *id_bounded(struct reader *reader, const char *id)
 static const char *id_make(struct reader *reader, const char *file, const char *class_name,
                            const char *name)
 {
-    struct arena *arena = reader->arena;
+    struct arena *arena = reader->scratch;
     size_t        size = strlen(file);
     char         *module = arena_text(arena, bytes_of(file));
     char         *inner;
@@ -122,6 +125,7 @@ static void test_open(struct reader *reader, const char **attributes)
         return;
     }
     reader->test_depth = reader->depth;
+    arena_reset(reader->scratch);
     reader->open = (struct test_result){
         .id = id_bounded(reader, id_make(reader, attribute(attributes, "file"),
                                          attribute(attributes, "classname"), name)),
@@ -267,11 +271,14 @@ int junit_read(struct arena *arena, int fd, const struct junit_limits *limits,
                struct test_report *ret_report, struct err *err)
 {
     CLEANUP(reader)
-    struct reader reader = {
-        .arena = arena, .limits = limits, .err = err, .parser = XML_ParserCreate(NULL)};
-    uint8_t *room = arena_get(arena, READ_BYTES);
-    size_t   got;
-    int64_t  fed = 0;
+    struct reader reader = {.arena = arena,
+                            .scratch = arena_new(),
+                            .limits = limits,
+                            .err = err,
+                            .parser = XML_ParserCreate(NULL)};
+    uint8_t      *room = arena_get(arena, READ_BYTES);
+    size_t        got;
+    int64_t       fed = 0;
 
     if (reader.parser == NULL) {
         mem_gone(sizeof(reader));

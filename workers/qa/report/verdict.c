@@ -124,6 +124,8 @@ void verdict_make(struct arena *arena, const struct evidence *evidence, struct v
         say(&verdict, VERDICT_FAILED, reason);
     } else if (evidence->exit_status != EXIT_TESTS_FAILED) {
         say(&verdict, VERDICT_TAMPERED, foul_of(evidence->exit_status));
+    } else if (evidence->report == NULL && evidence->too_large) {
+        say(&verdict, VERDICT_FAILED, "report_too_large"); /* honest code can have as many tests */
     } else if (evidence->report == NULL) {
         say(&verdict, VERDICT_TAMPERED, "report");
     } else if (!sentinels_take(arena, evidence, &verdict.report)) {

@@ -40,9 +40,9 @@ enum {
 struct evidence {
     bool                      timed_out, oom;
     int                       exit_status;
-    const struct test_report *report;       /* NULL: none that could be read */
-    const char               *report_story; /* why not */
-    const char               *nonce;        /* of the sentinels */
+    const struct test_report *report;    /* NULL: none that could be read */
+    bool                      too_large; /* that is why */
+    const char               *nonce;     /* of the sentinels */
 };
 
 struct verdict {
