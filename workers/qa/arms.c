@@ -138,7 +138,9 @@ int arms_original(struct arms *arms, struct err *err)
     if (arms->before.runner == NULL) {
         return 0;
     }
-    files_named(arms->arena, &before->report, &named);
+    /* A start that cannot be run names none. Then it is the end that says what tests are called. */
+    files_named(arms->arena, before->believed ? &before->report : &arms->after.end.verdict.report,
+                &named);
     TRY(original_make(arms->arena, arms->before.runner, &arms->after.workspace,
                       &arms->before.workspace, &named, dir, &round->workspace, &arms->edits, err));
     arms->edits_is = true;

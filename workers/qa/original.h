@@ -3,8 +3,8 @@
  * original.h - the after tree with the tests as they were at the start.
  *
  * A fix that edits or deletes tests must not pass by that. So the runner's test files, what steers
- * a run (schemas/runner.def) and whatever else the start's report names as a file of tests are put
- * back as the start snapshot has them:
+ * a run (schemas/runner.def) and whatever else a report names as a file of tests are put back as
+ * the start snapshot has them:
  *
  *   changed or deleted since           put back; an edit, but for config files
  *   added, and it steers a run         left out: it could steer the tests of the start

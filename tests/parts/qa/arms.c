@@ -187,6 +187,22 @@ TEST(arms, put_back_tests_whatever_their_files_are_called)
                 "{\"path\":\"check_b.py\",\"what\":\"edited\"}]");
 }
 
+TEST(arms, put_back_tests_of_a_start_that_cannot_be_run)
+{
+    WORLD();
+    static const char *const ini = "[pytest]\npython_files = check_*.py\n";
+    const struct value      *validation = world_examine(
+             world,
+             world_snapshot(world, FILES("code_.py", WRONG, "pytest.ini", ini, "check_a.py",
+                                         "def test_one(): pass\n")),
+             world_snapshot(world, FILES("code_.py", "import os\nos.kill(os.getpid(), 9)\n" WRONG,
+                                         "pytest.ini", ini, "check_a.py", TESTS)));
+
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_json(validation, "/arms/before", "\"failed\"");
+    expect_json(validation, "/edited_files", "[{\"path\":\"check_a.py\",\"what\":\"edited\"}]");
+}
+
 /* What is fixed must not be put back, though tests are in its documentation. */
 TEST(arms, take_code_with_tests_in_its_documentation_for_code)
 {
