@@ -255,6 +255,26 @@ TEST(examine, names_the_limit_that_ended_a_run)
         "oom", NULL);
 }
 
+TEST(examine, fails_a_run_that_reports_more_than_is_read_and_names_that_limit)
+{
+    WORLD();
+    int64_t             most = world->examiner.limits.result_bytes;
+    const struct value *validation;
+    struct bytes        detail;
+
+    world->examiner.limits.result_bytes = 4000;
+    validation = world_examine(
+        world,
+        world_snapshot(world, FILES("test_many.py", "import pytest\n"
+                                                    "@pytest.mark.parametrize('n', range(200))\n"
+                                                    "def test_many(n): pass\n")),
+        NULL);
+    world->examiner.limits.result_bytes = most;
+    expect_status(validation, "failed", "report_too_large");
+    detail = value_text_or(value_at(validation, "/detail"), "");
+    CHECK(strstr(arena_text(world->arena, detail), "at most 4000 are read") != NULL);
+}
+
 TEST(examine, builds_no_layer_for_requirements_that_are_none)
 {
     WORLD();

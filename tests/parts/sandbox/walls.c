@@ -549,6 +549,26 @@ TEST(sandbox, says_of_each_engine_why_it_does_not_start_the_runtime_asked_for)
     CHECK(strstr(err.story, "docker: ") != NULL);
 }
 
+TEST(sandbox, tells_the_end_of_a_long_story_where_every_engine_has_one)
+{
+    const char             *why;
+    struct world           *world = world_of("runc", &why);
+    struct sandbox         *sandbox = NULL;
+    struct sandbox_settings settings;
+    struct err              err = {0};
+    char                    runtime[200];
+
+    if (world == NULL) {
+        SKIP(why);
+    }
+    (void)memset(runtime, 'x', sizeof(runtime) - 1);
+    runtime[sizeof(runtime) - 1] = '\0';
+    CHECK_FAILS(open_auto(world, runtime, &sandbox, &settings, &err), ERR_SANDBOX_UNFIT);
+    CHECK(strstr(err.story, "runc: PRT_SANDBOX_RUNTIME is \"xxx") != NULL);
+    CHECK(strstr(err.story, "podman or docker, which start it; podman: ") != NULL);
+    CHECK(strstr(err.story, "docker: ") != NULL);
+}
+
 TEST(runc, refuses_to_be_taken_for_another_runtime)
 {
     struct sandbox         *sandbox = NULL;

@@ -31,6 +31,7 @@ static const struct engine *const engines[] = {&engine_runc, &engine_podman, &en
 #define OOM_EXIT_TEXT "96"
 
 enum { ARGV_MOST = 64, OUTER_GRACE_S = 60, PROBE_BYTES = 64 * 1024 };
+enum { NAME_ROOM = 12 }; /* for an engine's name and what stands around it */
 
 /* Below the first process inside, which times out by itself should the worker be gone for good and
  * cannot be killed from below. $1: copy the workspace in, or not. $3: where the cgroup is shown,
@@ -326,6 +327,17 @@ static int engine_try(struct sandbox *sandbox, const struct engine *engine, stru
     return -1;
 }
 
+/* A long story begins with where it happened and ends with what did: the middle can go. */
+static const char *story_short(struct arena *arena, const char *story, size_t most)
+{
+    size_t size = strlen(story);
+    size_t head = most / 3;
+
+    return size <= most ? story
+                        : arena_format(arena, "%.*s...%s", (int)head, story,
+                                       story + size - (most - head - 3));
+}
+
 int sandbox_open(struct sandbox **ret_sandbox, const struct sandbox_settings *settings,
                  struct err *err)
 {
@@ -334,6 +346,7 @@ int sandbox_open(struct sandbox **ret_sandbox, const struct sandbox_settings *se
     CLEANUP(sandbox) struct sandbox *held = sandbox;
     bool                             any = strcmp(settings->engine, "auto") == 0;
     const char                      *stories = "";
+    size_t most = sizeof(err->story) / (any ? COUNT_OF(engines) : 1) - NAME_ROOM;
 
     sandbox->arena = arena;
     sandbox->settings = settings;
@@ -348,8 +361,8 @@ int sandbox_open(struct sandbox **ret_sandbox, const struct sandbox_settings *se
         if (is_outage(err->code)) {
             return err_add(err, "trying %s", engines[i]->name);
         }
-        stories = arena_format(arena, "%s%s%s: %.140s", stories, stories[0] == '\0' ? "" : "; ",
-                               engines[i]->name, err->story);
+        stories = arena_format(arena, "%s%s%s: %s", stories, stories[0] == '\0' ? "" : "; ",
+                               engines[i]->name, story_short(arena, err->story, most));
     }
     return err_set(err, ERR_SANDBOX_UNFIT, "%s", stories);
 }
