@@ -18,17 +18,22 @@ int delivery_read(struct delivery *in, struct err *err)
 void delivery_fill(struct delivery *in, struct held *held, struct arena *arena,
                    const struct log_scope *outer)
 {
-    struct err ignored = {0};
+    struct bytes reply;
+    struct bytes request;
+    struct err   ignored = {0};
 
+    message_asker(msg_body(held->msg), &reply, &request);
     *in = (struct delivery){
         .arena = arena,
         .seq = msg_seq(held->msg),
-        .reply = msg_header(held->msg, STREAM_HEADER_REPLY),
-        .request = msg_header(held->msg, STREAM_HEADER_REQUEST),
+        .request = request.size == 0 ? NULL : arena_text(arena, request),
         .parent = msg_header(held->msg, STREAM_HEADER_PARENT),
         .replay = msg_header(held->msg, STREAM_HEADER_REPLAY),
         .loop_ = held,
     };
+    if (in->replay == NULL && reply.size > 0) {
+        in->reply = arena_text(arena, reply); /* of a replay, who waited was told the first time */
+    }
     held->in = in;
     held->subject = msg_subject(held->msg);
     held->id = msg_header(held->msg, STREAM_HEADER_ID);

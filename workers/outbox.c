@@ -65,12 +65,19 @@ static const char *id_of(struct outbox *out, const struct delivery *in, const ch
                                             : arena_format(out->arena, "%s~%s", id, in->replay);
 }
 
+static struct bytes bytes_or_none(const char *text)
+{
+    return text == NULL ? BYTES("") : bytes_of(text);
+}
+
 static void put(struct outbox *out, const struct delivery *in, const char *subject,
-                const struct message *message, const char *id, bool pass_reply)
+                struct message message, const char *id, bool pass_reply)
 {
     CLEANUP(buf) struct buf bytes = {0};
 
-    message_write(&bytes, message);
+    message.reply = bytes_or_none(pass_reply ? in->reply : NULL);
+    message.request = bytes_or_none(in->request);
+    message_write(&bytes, &message);
     if (out->letter_count == out->letter_room) {
         out->letter_room = out->letter_room == 0 ? 64 : out->letter_room * 2;
         out->letters = mem_more(out->letters, out->letter_room * sizeof(*out->letters));
@@ -80,8 +87,6 @@ static void put(struct outbox *out, const struct delivery *in, const char *subje
         .what = {.subject = copy(out, subject),
                  .body = arena_bytes(out->arena, buf_bytes(&bytes)),
                  .id = id_of(out, in, id),
-                 .reply = pass_reply ? copy(out, in->reply) : NULL,
-                 .request = copy(out, in->request),
                  .parent = copy(out, in->parent),
                  .replay = copy(out, in->replay)},
     };
@@ -98,7 +103,7 @@ void outbox_put(struct outbox *out, const struct delivery *in, const char *famil
     char subject[SUBJECT_BYTES];
 
     subject_stage(subject, family, stage, in->to.tenant, in->to.trace);
-    put(out, in, subject, &message, id, pass_reply);
+    put(out, in, subject, message, id, pass_reply);
 }
 
 void outbox_put_ingest(struct outbox *out, const struct delivery *in, enum message_kind kind,
@@ -108,7 +113,7 @@ void outbox_put_ingest(struct outbox *out, const struct delivery *in, enum messa
     char                 subject[SUBJECT_BYTES];
 
     subject_ingest(subject, in->to.tenant, in->to.trace, kind);
-    put(out, in, subject, &message, id, pass_reply);
+    put(out, in, subject, message, id, pass_reply);
 }
 
 void outbox_answer(struct outbox *out, const struct delivery *in, int http, struct bytes json)

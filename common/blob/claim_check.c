@@ -25,20 +25,22 @@ static void claim_key(char ret_key[CLAIM_KEY], int64_t at_us)
                    day.tm_mon + 1, day.tm_mday, hex);
 }
 
-int claim_check_put(struct blob_store *blob, struct bytes whole, int64_t at_us, unsigned consent,
+int claim_check_put(struct blob_store *blob, struct bytes whole, const struct message *message,
                     struct buf *out, struct err *err)
 {
     CLEANUP(buf) struct buf body = {0};
     char                    key[CLAIM_KEY];
     char                    hash[HASH_HEX];
 
-    claim_key(key, at_us);
+    claim_key(key, message->at_us);
     TRY(blob_put(blob, BUCKET_CHUNKS, key, whole, "application/msgpack", err));
     sha256_hex(whole, hash);
     claim_write(&body, &(struct claim){key, (int64_t)whole.size, hash});
     message_write(out, &(struct message){.kind = MESSAGE_CLAIM,
-                                         .at_us = at_us,
-                                         .consent = consent,
+                                         .at_us = message->at_us,
+                                         .consent = message->consent,
+                                         .reply = message->reply,
+                                         .request = message->request,
                                          .body = buf_bytes(&body)});
     return 0;
 }

@@ -9,10 +9,10 @@
 #include "blob/blob.h"
 #include "trace/message.h"
 
-/* Puts `whole`, a message as message_write made it, into the object store, and appends the message
+/* Puts `whole`, what message_write made of `message`, into the object store, and appends the message
  * that travels instead. */
-WARN_UNUSED int claim_check_put(struct blob_store *blob, struct bytes whole, int64_t at_us,
-                                unsigned consent, struct buf *out, struct err *err);
+WARN_UNUSED int claim_check_put(struct blob_store *blob, struct bytes whole,
+                                const struct message *message, struct buf *out, struct err *err);
 
 /* Swaps a claim check for the message it stands for, in the arena; other messages stay as they are.
  * BLOB_MISSING, BLOB_CORRUPT if it is not what was put. */

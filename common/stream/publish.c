@@ -231,13 +231,18 @@ static natsStatus send_msg(struct stream *stream, const struct publication *what
     const struct {
         const char *name, *value;
     } headers[] = {
-        {STREAM_HEADER_ID, what->id},           {STREAM_HEADER_REPLY, what->reply},
-        {STREAM_HEADER_REQUEST, what->request}, {STREAM_HEADER_PARENT, what->parent},
+        {STREAM_HEADER_ID, what->id},
+        {STREAM_HEADER_PARENT, what->parent},
         {STREAM_HEADER_REPLAY, what->replay},
     };
-    natsStatus status = natsMsg_Create(&msg, what->subject, answer, (const char *)what->body.data,
-                                       (int)what->body.size);
+    natsStatus status;
 
+    if (what->id == NULL && what->parent == NULL && what->replay == NULL) {
+        return natsConnection_PublishRequest(stream->nc, what->subject, answer, what->body.data,
+                                             (int)what->body.size);
+    }
+    status = natsMsg_Create(&msg, what->subject, answer, (const char *)what->body.data,
+                            (int)what->body.size);
     for (size_t i = 0; status == NATS_OK && i < COUNT_OF(headers); i++) {
         if (headers[i].value != NULL) {
             status = natsMsgHeader_Set(msg, headers[i].name, headers[i].value);

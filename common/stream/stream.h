@@ -45,17 +45,16 @@ WARN_UNUSED int stream_check(struct stream *stream, int64_t timeout_ms, struct e
 
 /* ---------------------------------- publishing ---------------------------------- */
 
-/* Headers of our messages. Msg-Id is the stream's duplicate check. */
+/* Headers of our messages. Msg-Id is the stream's duplicate check. A message without any is cheaper
+ * for everybody: the library takes it as it lies, 16 us of the gateway's CPU for a chunk. */
 #define STREAM_HEADER_ID      "Nats-Msg-Id"
-#define STREAM_HEADER_REPLY   "Prt-Reply"   /* inbox that waits for the verdict */
-#define STREAM_HEADER_REQUEST "Prt-Request" /* request id */
 #define STREAM_HEADER_PARENT  "traceparent" /* W3C trace context */
 #define STREAM_HEADER_REPLAY  "Prt-Replay"  /* the replay, or retry, that made the message */
 
 struct publication {
     const char  *subject;
     struct bytes body;
-    const char  *id, *reply, *request, *parent, *replay; /* NULL: header not sent */
+    const char  *id, *parent, *replay; /* NULL: header not sent */
 };
 
 /* Returns when the stream has stored it. */

@@ -26,7 +26,7 @@ struct dead_letter {
     int64_t      seq;
     int64_t      stored_us;
     int64_t      at_us;                         /* when it was given up */
-    const char  *id, *reply, *request, *parent; /* its headers; NULL if it had none */
+    const char  *id, *reply, *request, *parent; /* of its headers and members; NULL: none */
     struct bytes payload;                       /* as it travelled: a claim check stays one */
 };
 

@@ -21,8 +21,9 @@ const char *message_kind_name(enum message_kind kind)
 
 void message_write(struct buf *out, const struct message *message)
 {
-    buf_reserve(out, message->body.size + message->idempotency_key.size + 96);
-    msgpack_put_map(out, 6);
+    buf_reserve(out, message->body.size + message->idempotency_key.size + message->reply.size +
+                         message->request.size + 128);
+    msgpack_put_map(out, 8);
     msgpack_put_text(out, BYTES("v"));
     msgpack_put_whole(out, MESSAGE_VERSION);
     msgpack_put_text(out, BYTES("kind"));
@@ -34,6 +35,10 @@ void message_write(struct buf *out, const struct message *message)
     /* Also when empty, and before the body: looking for what is not there walks over all of it. */
     msgpack_put_text(out, BYTES("idempotency_key"));
     msgpack_put_text(out, message->idempotency_key);
+    msgpack_put_text(out, BYTES("reply"));
+    msgpack_put_text(out, message->reply);
+    msgpack_put_text(out, BYTES("request"));
+    msgpack_put_text(out, message->request);
     msgpack_put_text(out, BYTES("body"));
     buf_put(out, message->body);
 }
@@ -136,6 +141,16 @@ static int member_text(struct bytes map, const char *name, struct bytes *ret_tex
     return 0;
 }
 
+static int text_if_any(struct bytes map, const char *name, struct bytes *ret_text, struct err *err)
+{
+    struct bytes raw;
+
+    if (msgpack_find(map, name, &raw) && (raw.size == 0 || !read_text(raw, ret_text))) {
+        return err_set(err, ERR_MALFORMED, "the message's %s is no text", name);
+    }
+    return 0;
+}
+
 /* Version first: a form of tomorrow may have everything else in other places. */
 static int check_version(struct bytes map, struct err *err)
 {
@@ -166,7 +181,6 @@ int message_read(struct bytes bytes, struct message *ret_message, struct err *er
 {
     struct message message = {0};
     struct bytes   name;
-    struct bytes   raw;
     int64_t        consent;
 
     TRY(check_version(bytes, err));
@@ -179,12 +193,21 @@ int message_read(struct bytes bytes, struct message *ret_message, struct err *er
                        (long long)consent, CONSENT_ALL);
     }
     message.consent = (unsigned)consent;
-    if (msgpack_find(bytes, "idempotency_key", &raw)) {
-        TRY(member_text(bytes, "idempotency_key", &message.idempotency_key, err));
-    }
+    TRY(text_if_any(bytes, "idempotency_key", &message.idempotency_key, err));
+    TRY(text_if_any(bytes, "reply", &message.reply, err));
+    TRY(text_if_any(bytes, "request", &message.request, err));
     TRY(member_raw(bytes, "body", &message.body, err));
     *ret_message = message;
     return 0;
+}
+
+void message_asker(struct bytes bytes, struct bytes *ret_reply, struct bytes *ret_request)
+{
+    struct err ignored = {0};
+
+    *ret_reply = *ret_request = BYTES("");
+    (void)!text_if_any(bytes, "reply", ret_reply, &ignored);
+    (void)!text_if_any(bytes, "request", ret_request, &ignored);
 }
 
 /* -------- verdicts -------- */

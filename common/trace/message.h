@@ -37,6 +37,8 @@ struct message {
     int64_t           at_us;   /* when the gateway had it whole; when a stage made it */
     unsigned          consent; /* bits; OPEN, CHUNK and ARTIFACT */
     struct bytes      idempotency_key; /* size 0: none */
+    struct bytes      reply;           /* inbox that waits for the verdict; size 0: none */
+    struct bytes      request;         /* request id; size 0: none */
     struct bytes      body;    /* raw msgpack of "body" */
 };
 
@@ -45,6 +47,9 @@ const char *message_kind_name(enum message_kind kind); /* "open": also the last 
 /* Appended. `body` is msgpack already. */
 void            message_write(struct buf *out, const struct message *message);
 WARN_UNUSED int message_read(struct bytes bytes, struct message *ret_message, struct err *err);
+
+/* Who asked for it, as far as that can be told: of a message that can't be read, too. */
+void message_asker(struct bytes bytes, struct bytes *ret_reply, struct bytes *ret_request);
 
 /* -------- subjects; tenant and trace are [A-Za-z0-9_-]{1,128} -------- */
 enum { SUBJECT_BYTES = 384 };

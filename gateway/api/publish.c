@@ -12,8 +12,7 @@
 enum {
     ACK_WAIT_MS = 5000,    /* for JetStream's acknowledgement where no verdict is waited for */
     KEY_MOST = 255,        /* characters of an Idempotency-Key */
-    WAIT_MOST_MS = 60000,  /* of Prefer: wait */
-    REPLY_SUBJECT = 256
+    WAIT_MOST_MS = 60000   /* of Prefer: wait */
 };
 
 /* One message on its way; freed by publish_stored, which comes exactly once. */
@@ -169,17 +168,34 @@ void publish_reply_came(void *arg, const char *subject, struct bytes body)
 
 /* ------------------------------------ sending it ------------------------------------ */
 
+/* What travels with the body; the exchange is going to wait for it. */
+static struct message envelope(struct exchange *x, const struct publish *publish)
+{
+    struct message message = {
+        .kind = publish->kind,
+        .at_us = x->whole_us,
+        .consent = publish->consent,
+        .request = bytes_of(x->request_id),
+    };
+
+    if (publish->idempotency_key != NULL) {
+        message.idempotency_key = bytes_of(publish->idempotency_key);
+    }
+    if (publish->wants_verdict) {
+        message.reply = bytes_of(arena_format(x->arena, "%s.%llx", gateway_of(x)->inbox,
+                                              (unsigned long long)exchange_next_ticket(x)));
+    }
+    return message;
+}
+
 /* The exchange may be another's as soon as it waits, so all the publication needs lies here. */
 static void send_message(struct exchange *x, const struct publish *publish, struct bytes message)
 {
-    struct gateway    *gateway = gateway_of(x);
-    struct stream     *stream = gateway->farm.stream;
+    struct stream     *stream = gateway_of(x)->farm.stream;
     struct waiting    *waiting = arena_zero(x->arena, 1, sizeof(*waiting));
     struct flight     *flight = mem_zero(1, sizeof(*flight));
     struct publication publication = {.body = message};
     char               subject[SUBJECT_BYTES];
-    char               reply[REPLY_SUBJECT];
-    char               request[sizeof(x->request_id)];
     char               parent[sizeof(x->parent)];
     struct err         err = {0};
     int64_t            now = clock_mono_us();
@@ -192,20 +208,13 @@ static void send_message(struct exchange *x, const struct publish *publish, stru
     flight->kind = publish->kind;
     flight->ack_is_enough = !publish->wants_verdict;
     subject_ingest(subject, publish->tenant, publish->trace, publish->kind);
-    memcpy(request, x->request_id, sizeof(request));
     memcpy(parent, x->parent, sizeof(parent));
     publication.subject = subject;
-    publication.request = request;
     publication.parent = parent[0] == '\0' ? NULL : parent;
     x->waits = waiting;
 
     flight->ticket = exchange_wait(
         x, now + (publish->wants_verdict ? publish->wait_ms : ACK_WAIT_MS) * 1000, publish_late);
-    if (!flight->ack_is_enough) {
-        (void)snprintf(reply, sizeof(reply), "%s.%llx", gateway->inbox,
-                       (unsigned long long)flight->ticket);
-        publication.reply = reply;
-    }
     if (stream_publish_async(stream, &publication, publish_stored, flight, &err) < 0) {
         x = exchange_claim(flight->server, flight->ticket);
         mem_free(flight);
@@ -228,13 +237,13 @@ static int put_claim(struct reader *reader, struct exchange *x, struct err *err)
     struct large *large = x->waits;
     CLEANUP(buf) struct buf real = large->message;
     CLEANUP(buf) struct buf message = {0};
-    struct blob_store *blob = reader_blob(reader, err);
+    struct blob_store  *blob = reader_blob(reader, err);
+    const struct message travels = envelope(x, &large->publish);
 
     if (blob == NULL) {
         return -1;
     }
-    TRY(claim_check_put(blob, buf_bytes(&real), x->whole_us, large->publish.consent, &message,
-                        err));
+    TRY(claim_check_put(blob, buf_bytes(&real), &travels, &message, err));
     exchange_body_free(x);
     metric_add(METRIC_gateway_claim_checks, 0, 1);
     send_message(x, &large->publish, buf_bytes(&message));
@@ -262,18 +271,11 @@ int publish_message(struct exchange *x, const struct publish *publish, struct er
 {
     struct gateway *gateway = gateway_of(x);
     struct scratch *scratch = scratch_take(gateway);
+    struct message  message = envelope(x, publish);
     int             result = 0;
 
-    message_write(&scratch->message,
-                  &(struct message){
-                      .kind = publish->kind,
-                      .at_us = x->whole_us,
-                      .consent = publish->consent,
-                      .idempotency_key = publish->idempotency_key == NULL
-                                             ? BYTES("")
-                                             : bytes_of(publish->idempotency_key),
-                      .body = publish->body,
-                  });
+    message.body = publish->body;
+    message_write(&scratch->message, &message);
     if ((int64_t)scratch->message.size >= gateway->config->claim_check_from) {
         buf_done(&x->body); /* but it is counted until the object is put */
         result = publish_large(x, publish, scratch, err);

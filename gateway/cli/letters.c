@@ -100,10 +100,8 @@ int letter_retry(struct stream *stream, const struct letter *letter, struct byte
         .subject = letter->letter.subject,
         .body = payload,
         .id = id,
-        .request = letter->letter.request,
         .parent = letter->letter.parent,
         .replay = id,
-        /* No reply: whoever waited for one was told of the failure. */
     };
 
     if (what.subject == NULL) {

@@ -37,7 +37,7 @@ int payload_encode(struct arena *arena, struct blob_store *blob, struct bytes js
         *ret_payload = arena_bytes(arena, buf_bytes(&whole));
         return 0;
     }
-    TRY(claim_check_put(blob, buf_bytes(&whole), message.at_us, message.consent, &claim, err));
+    TRY(claim_check_put(blob, buf_bytes(&whole), &message, &claim, err));
     *ret_payload = arena_bytes(arena, buf_bytes(&claim));
     return 0;
 }

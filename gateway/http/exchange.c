@@ -183,11 +183,19 @@ void exchange_again(struct exchange *x)
     exchange_resume(x);
 }
 
+uint64_t exchange_next_ticket(struct exchange *x)
+{
+    struct slot *slot = slot_of(x);
+
+    return (slot->generation + 1) << SLOT_BITS | slot->index;
+}
+
 uint64_t exchange_wait(struct exchange *x, int64_t deadline_us, void (*late)(struct exchange *x))
 {
     struct slot *slot = slot_of(x);
-    uint64_t     ticket = ++slot->generation << SLOT_BITS | slot->index;
+    uint64_t     ticket = exchange_next_ticket(x);
 
+    slot->generation++;
     exchange_hold(x);
     x->inside->late = late;
     x->inside->marked = false;

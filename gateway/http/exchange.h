@@ -85,6 +85,8 @@ void exchange_again(struct exchange *x);
  * the deadline (by up to 50 ms); it answers and resumes, or hands on. The exchange must not be
  * touched after this returns: it may already be another's. */
 uint64_t exchange_wait(struct exchange *x, int64_t deadline_us, void (*late)(struct exchange *x));
+/* The ticket the next exchange_wait returns, for what has to name it before. */
+uint64_t exchange_next_ticket(struct exchange *x);
 /* The exchange that waits under this ticket, now the caller's alone; NULL: it has been claimed. */
 struct exchange *exchange_claim(struct http_server *server, uint64_t ticket);
 /* Leaves a mark on a waiting exchange for whoever claims it; false: it has been claimed. */

@@ -9,8 +9,11 @@ static void check_message(struct bytes bytes)
     CLEANUP(buf) struct buf out = {0};
     struct message          message;
     struct message          again;
+    struct bytes            reply;
+    struct bytes            request;
     struct err              err = {0};
 
+    message_asker(bytes, &reply, &request);
     if (message_read(bytes, &message, &err) < 0) {
         MUST(err.code == ERR_MALFORMED);
         return;
@@ -21,6 +24,8 @@ static void check_message(struct bytes bytes)
     MUST(again.consent == message.consent);
     MUST(bytes_equal(again.body, message.body));
     MUST(bytes_equal(again.idempotency_key, message.idempotency_key));
+    MUST(bytes_equal(again.reply, message.reply) && bytes_equal(reply, message.reply));
+    MUST(bytes_equal(again.request, message.request) && bytes_equal(request, message.request));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

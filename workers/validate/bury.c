@@ -114,8 +114,7 @@ static int letter_put(struct validator *validator, const struct dead_record *row
     letter.reason = err_reason(code < 0 ? ERR_EVENTS_REFUSED : (enum err_code)code);
     TRY(message_read(row->message, &message, err));
     if ((int64_t)row->message.size >= validator->claim_check_from) {
-        TRY(claim_check_put(validator->batch.blob, row->message, message.at_us, message.consent,
-                            &claim, err));
+        TRY(claim_check_put(validator->batch.blob, row->message, &message, &claim, err));
         letter.payload = buf_bytes(&claim);
     }
     subject_ingest(from, row->tenant, row->trace, MESSAGE_CHUNK);

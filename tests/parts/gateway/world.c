@@ -178,22 +178,27 @@ static void send_verdict(struct world *world, const char *reply, enum judging ju
     stream_flush(world->stream);
 }
 
-static void note(char *room, size_t size, const char *value)
+static void note(char *room, size_t size, struct bytes value)
 {
-    (void)snprintf(room, size, "%s", value == NULL ? "" : value);
+    (void)snprintf(room, size, "%.*s", (int)value.size, (const char *)value.data);
 }
 
 static void judge_one(struct world *world, struct stream_msg *msg)
 {
     struct seen *seen = mem_zero(1, sizeof(*seen));
     struct bytes body = msg_body(msg);
+    const char  *parent = msg_header(msg, STREAM_HEADER_PARENT);
     uint8_t     *copy = mem_get(body.size + 1);
+    struct bytes reply;
+    struct bytes request;
     enum judging judging;
 
-    note(seen->subject, sizeof(seen->subject), msg_subject(msg));
-    note(seen->reply, sizeof(seen->reply), msg_header(msg, STREAM_HEADER_REPLY));
-    note(seen->request, sizeof(seen->request), msg_header(msg, STREAM_HEADER_REQUEST));
-    note(seen->parent, sizeof(seen->parent), msg_header(msg, STREAM_HEADER_PARENT));
+    note(seen->subject, sizeof(seen->subject), bytes_of(msg_subject(msg)));
+    message_asker(body, &reply, &request);
+    note(seen->reply, sizeof(seen->reply), reply);
+    note(seen->request, sizeof(seen->request), request);
+    note(seen->parent, sizeof(seen->parent),
+         bytes_of(parent == NULL ? "" : parent));
     memcpy(copy, body.data, body.size);
     seen->bytes = (struct bytes){copy, body.size};
     (void)pthread_mutex_lock(&world->lock);

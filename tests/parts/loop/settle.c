@@ -92,6 +92,33 @@ TEST(loop, answers_the_gateway_that_waits)
                            "done");
 }
 
+TEST(loop, tells_nobody_of_a_message_that_comes_again)
+{
+    CLEANUP(world) struct world world = {0};
+    CLEANUP(buf) struct buf     bytes = {0};
+    struct heard                heard = {0};
+    const char                 *inbox = "";
+    char                        reply[160];
+    struct message              message = {.kind = MESSAGE_WORK, .body = BYTES("\xa5" "again")};
+    struct publication          what = {.subject = "prt.work.toy.acme.ok-1", .replay = "run-1"};
+    struct err                  err = {0};
+
+    if (!world_open(&world) || !world_run(&world, &toy_stage)) {
+        return;
+    }
+    CHECK_WORKS(stream_listen(world.farm.stream, hear, &heard, &inbox, &err));
+    (void)snprintf(reply, sizeof(reply), "%s.7", inbox);
+    message.reply = bytes_of(reply); /* it was answered the first time */
+    message_write(&bytes, &message);
+    what.body = buf_bytes(&bytes);
+    CHECK_WORKS(stream_publish(world.farm.stream, &what, NULL, &err));
+    CHECK(world_idle(&world));
+    CHECK(world_send(&world, "ok-2", "done", reply));
+    CHECK(wait_until(was_heard, &heard));
+    CHECK_TEXT(heard.json, "\xa4" "done");
+    CHECK_NUMBER(atomic_load(&heard.count), 1);
+}
+
 TEST(loop, dead_letters_a_refusal_with_its_reason_and_payload)
 {
     CLEANUP(world) struct world  world = {0};

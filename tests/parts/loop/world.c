@@ -161,13 +161,15 @@ bool world_send(struct world *world, const char *trace, const char *body, const 
 {
     CLEANUP(buf) struct buf packed = {0};
     CLEANUP(buf) struct buf bytes = {0};
-    struct message          message = {.kind = MESSAGE_WORK, .at_us = clock_us()};
+    struct message          message = {
+                 .kind = MESSAGE_WORK, .at_us = clock_us(), .request = BYTES("r-1")};
     char                    subject[SUBJECT_BYTES];
-    struct publication      what = {.subject = subject, .reply = reply, .request = "r-1"};
+    struct publication      what = {.subject = subject};
     struct err              err = {0};
 
     msgpack_put_text(&packed, bytes_of(body == NULL ? "toy" : body));
     message.body = buf_bytes(&packed);
+    message.reply = reply == NULL ? BYTES("") : bytes_of(reply);
     message_write(&bytes, &message);
     what.body = buf_bytes(&bytes);
     subject_stage(subject, "work", "toy", "acme", trace);

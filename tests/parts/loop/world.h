@@ -56,7 +56,7 @@ static inline void world_cleanup(struct world *slot)
 
 bool world_run(struct world *world, const struct stage *stage);
 
-/* A message to the toys for this trace, with `body` (NULL: "toy") and the header Prt-Reply. */
+/* A message to the toys for this trace, with `body` (NULL: "toy") and who waits. */
 bool world_send(struct world *world, const char *trace, const char *body, const char *reply);
 
 /* The same while the broker is just coming back: tries until it is stored. */

@@ -20,9 +20,8 @@ TEST(pull, brings_each_message_in_order_with_its_headers)
               .subject = "prt.work.qa.acme.t",
               .body = BYTES("job"),
               .id = "pull-headers",
-              .reply = "_INBOX.x.1",
-              .request = "r-1",
               .parent = "00-1-2-01",
+              .replay = "again",
     };
     struct err err = {0};
     uint64_t   seq = 0;
@@ -35,9 +34,8 @@ TEST(pull, brings_each_message_in_order_with_its_headers)
     }
     CHECK_TEXT(msg_subject(msg), one.subject);
     CHECK(bytes_is(msg_body(msg), "job"));
-    CHECK_TEXT(msg_header(msg, STREAM_HEADER_REPLY), "_INBOX.x.1");
-    CHECK_TEXT(msg_header(msg, STREAM_HEADER_REQUEST), "r-1");
     CHECK_TEXT(msg_header(msg, STREAM_HEADER_PARENT), "00-1-2-01");
+    CHECK_TEXT(msg_header(msg, STREAM_HEADER_REPLAY), "again");
     CHECK(msg_header(msg, "Prt-Other") == NULL);
     CHECK_NUMBER(msg_seq(msg), seq);
     CHECK_NUMBER(msg_tries(msg), 1);

@@ -19,6 +19,8 @@ TEST(message, reads_back_what_was_written)
                                             .at_us = times[i],
                                             .consent = CONSENT_COMMANDS | CONSENT_SNAPSHOTS,
                                             .idempotency_key = BYTES("key-1"),
+                                            .reply = BYTES("_INBOX.a.1"),
+                                            .request = BYTES("r-1"),
                                             .body = body};
             struct message          got;
             struct err              err;
@@ -29,6 +31,8 @@ TEST(message, reads_back_what_was_written)
             CHECK_NUMBER(got.at_us, times[i]);
             CHECK_NUMBER(got.consent, CONSENT_COMMANDS | CONSENT_SNAPSHOTS);
             CHECK(bytes_is(got.idempotency_key, "key-1"));
+            CHECK(bytes_is(got.reply, "_INBOX.a.1"));
+            CHECK(bytes_is(got.request, "r-1"));
             CHECK(bytes_equal(got.body, body));
         }
     }
@@ -43,6 +47,29 @@ TEST(message, has_no_idempotency_key_unless_it_was_given_one)
     message_write(&out, &(struct message){.kind = MESSAGE_ERASE, .body = BYTES("\x80")});
     CHECK_WORKS(message_read(buf_bytes(&out), &got, &err));
     CHECK_NUMBER(got.idempotency_key.size, 0);
+}
+
+TEST(message, tells_who_asked_even_where_it_cannot_be_read)
+{
+    CLEANUP(buf) struct buf out = {0};
+    struct message          got;
+    struct bytes            reply;
+    struct bytes            request;
+    struct err              err;
+
+    message_write(&out, &(struct message){.consent = CONSENT_ALL + 1,
+                                          .reply = BYTES("_INBOX.a.1"),
+                                          .request = BYTES("r-1"),
+                                          .body = body});
+    CHECK_FAILS(message_read(buf_bytes(&out), &got, &err), ERR_MALFORMED);
+    message_asker(buf_bytes(&out), &reply, &request);
+    CHECK(bytes_is(reply, "_INBOX.a.1"));
+    CHECK(bytes_is(request, "r-1"));
+    message_asker(BYTES("\x93 no map"), &reply, &request);
+    CHECK_NUMBER(reply.size, 0);
+    CHECK_NUMBER(request.size, 0);
+    message_asker(BYTES(""), &reply, &request);
+    CHECK_NUMBER(reply.size, 0);
 }
 
 TEST(message, takes_keys_of_every_length)
@@ -118,7 +145,7 @@ TEST(message, cut_anywhere_is_refused)
 
 TEST(message, with_a_member_of_the_wrong_type_is_refused)
 {
-    static const char *const members[] = {"kind", "at_us", "consent"};
+    static const char *const members[] = {"kind", "at_us", "consent", "reply", "request"};
 
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         CLEANUP(buf) struct buf out = {0};
