@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-enum { KNOWN, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, NAMED_SEGMENTS, DROP, ADD,
-       ADD_EVENTS, CHAINED, COUNT, STATEMENTS };
+enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
+       ADD, ADD_EVENTS, CHAINED, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -22,6 +22,15 @@ const struct statement chunk_statements[STATEMENTS] = {
         " AS q (trace_no, chunk_id, chunk_seq)"
         " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_seq = q.chunk_seq"
         " AND c.chunk_id <> q.chunk_id", 3 },
+
+    /* What is beyond $3 is not fetched. */
+    [BEHIND] = { "chunks_behind",
+        "SELECT " CHUNK_COLUMNS ", c.redactions, c.payload FROM ("
+        " SELECT c.*, sum(octet_length(c.payload)) OVER (ORDER BY q.place, c.chunk_seq) AS upto"
+        " FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS q (trace_no, first, place)"
+        " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_seq >= q.first"
+        " AND c.chunk_seq < q.first + 8 AND c.status = 'pending'"
+        ") c WHERE c.upto <= $3", 3 },
 
     /* Sizes first: payloads are fetched only as far as memory is set aside for them. $3: gaps may
      * lie between. */
@@ -177,6 +186,22 @@ static size_t run_fit(const struct rows *sizes, int64_t most_bytes)
     return count;
 }
 
+/* Pending rows, with what they wait with. */
+static int waiting_read(struct arena *arena, const struct rows *rows, struct chunk_record **ret_rows,
+                        size_t *ret_count, struct err *err)
+{
+    struct chunk_record *list = arena_zero(arena, rows_count(rows), sizeof(*list));
+
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        TRY(row_read(arena, rows, i, &list[i], err));
+        list[i].redactions = keep(arena, rows, i, 10);
+        list[i].payload = keep(arena, rows, i, 11);
+    }
+    *ret_rows = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
 int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,
                    bool gaps, int64_t most_bytes, struct chunk_record **ret_rows, size_t *ret_count,
                    bool *ret_more, struct err *err)
@@ -185,7 +210,6 @@ int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no, i
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                which = args_start(arena);
     struct args                args = args_start(arena);
-    struct chunk_record       *list;
     size_t                     fit;
 
     args_whole(&which, trace_no);
@@ -202,15 +226,21 @@ int chunks_waiting(struct store *store, struct arena *arena, int64_t trace_no, i
     args_whole(&args, from);
     args_whole(&args, rows_whole(sizes, fit - 1, 0));
     TRY(store_run(store, &chunk_statements[WAITING], &args, &rows, err));
-    list = arena_zero(arena, rows_count(rows), sizeof(*list));
-    for (size_t i = 0; i < rows_count(rows); i++) {
-        TRY(row_read(arena, rows, i, &list[i], err));
-        list[i].redactions = keep(arena, rows, i, 10);
-        list[i].payload = keep(arena, rows, i, 11);
-    }
-    *ret_rows = list;
-    *ret_count = rows_count(rows);
-    return 0;
+    return waiting_read(arena, rows, ret_rows, ret_count, err);
+}
+
+int chunks_behind(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                  const int64_t *firsts, size_t count, int64_t most_bytes,
+                  struct chunk_record **ret_rows, size_t *ret_count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+
+    args_whole_array(&args, trace_nos, count);
+    args_whole_array(&args, firsts, count);
+    args_whole(&args, most_bytes);
+    TRY(store_run(store, &chunk_statements[BEHIND], &args, &rows, err));
+    return waiting_read(arena, rows, ret_rows, ret_count, err);
 }
 
 int chunks_newest(struct store *store, struct arena *arena, const char *trace_id, size_t most,

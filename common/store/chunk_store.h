@@ -35,6 +35,12 @@ WARN_UNUSED int chunks_known(struct store *store, struct arena *arena, const int
                              const struct bytes *ids, const int64_t *seqs, size_t count,
                              struct chunk_record **ret_rows, size_t *ret_count, struct err *err);
 
+/* What is pending of many traces at and close behind chunk firsts[i], with payloads, in any order. Of
+ * what is more than `most_bytes` nothing comes. */
+WARN_UNUSED int chunks_behind(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                              const int64_t *firsts, size_t count, int64_t most_bytes,
+                              struct chunk_record **ret_rows, size_t *ret_count, struct err *err);
+
 /* The run of pending chunks of a trace from chunk `from` on, without gaps (or, with `gaps`,
  * whatever is pending from there on), in order, with payloads; at most about `most_bytes` of them
  * but always one. *ret_more: there are more behind it that fit. */

@@ -98,6 +98,9 @@ WARN_UNUSED int order_take_chunk(struct batch *batch, struct trace *trace, struc
 WARN_UNUSED int order_take_complete(struct batch *batch, struct trace *trace, struct entry *entry,
                                     struct err *err);
 struct record  *order_add_record(struct batch *batch, struct trace *trace);
+/* Makes pending rows of the database into records with content. */
+WARN_UNUSED int order_load(struct batch *batch, struct trace *trace,
+                           const struct chunk_record *rows, size_t count, struct err *err);
 /* Each event of a chunk is accepted once; one that is refused at once is dead at once. */
 void            order_book(struct trace *trace, const struct content *content);
 /* Chains what is pending from the trace's next chunk on. */

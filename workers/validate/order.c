@@ -124,9 +124,8 @@ static int find_same(const struct trace *trace, const struct entry *entry, struc
 
 /* -------------------------------- what was waiting -------------------------------- */
 
-/* Makes rows of the database into records with content. */
-static int load_rows(struct batch *batch, struct trace *trace, struct chunk_record *rows,
-                     size_t count, struct err *err)
+int order_load(struct batch *batch, struct trace *trace, const struct chunk_record *rows,
+               size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
         struct record *record = record_at(trace, rows[i].chunk_seq);
@@ -175,7 +174,7 @@ int order_advance(struct batch *batch, struct trace *trace, struct entry *entry,
         if (count == 0) {
             return 0;
         }
-        TRY(load_rows(batch, trace, rows, count, err));
+        TRY(order_load(batch, trace, rows, count, err));
     }
 }
 
@@ -191,7 +190,7 @@ static int drain(struct batch *batch, struct trace *trace, bool *ret_left, struc
         TRY(chunks_waiting(batch->store, batch->arena, trace->row.trace_no,
                            trace->row.next_chunk_seq, true, batch->drain_most - batch->drained,
                            &rows, &count, &more, err));
-        TRY(load_rows(batch, trace, rows, count, err));
+        TRY(order_load(batch, trace, rows, count, err));
         for (size_t i = 0; i < count; i++) {
             struct record *record = record_at(trace, rows[i].chunk_seq);
 

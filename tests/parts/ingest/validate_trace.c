@@ -299,6 +299,43 @@ TEST(validate, drains_what_waited_in_rounds_of_bounded_size)
     CHECK(ask(world, SEGMENTS, NULL) > 10); /* rounds, each with its own */
 }
 
+/* Chunks 1, 2 and 4 of each wait, then 0 and, of half of them, 3 come: all that may be chained is,
+ * however much of it is read at once. */
+TEST(validate, many_traces_in_one_batch_chain_what_waited_in_each)
+{
+    enum { MANY = 6 };
+    static const char *const many[MANY] = {"a", "b", "c", "d", "e", "f"};
+    static const int64_t     limits[] = {8 << 20, 4000};
+
+    for (size_t round = 0; round < COUNT_OF(limits); round++) {
+        CLEANUP(world) struct world *world = world_new();
+        struct err                   err = {0};
+
+        validate_stage.close(world->validator);
+        world->config.batch_bytes = limits[round];
+        CHECK_WORKS(validate_stage.open(&world->farm, &world->validator, &err));
+        for (int i = 0; i < MANY; i++) {
+            (void)put_chunk(world, many[i], 2, 20, 10);
+            (void)put_chunk(world, many[i], 1, 10, 10);
+            (void)put_chunk(world, many[i], 4, 40, 10);
+        }
+        validated(world);
+        for (int i = 0; i < MANY; i++) {
+            (void)put_chunk(world, many[i], 0, 0, 10);
+            if (i % 2 == 0) {
+                (void)put_chunk(world, many[i], 3, 30, 10);
+            }
+        }
+        validated(world);
+        for (int i = 0; i < MANY; i++) {
+            CHECK_NUMBER(ask(world, NUM_EVENTS, many[i]), i % 2 == 0 ? 50 : 30);
+            CHECK_NUMBER(ask(world, EVENTS_OF, many[i]), i % 2 == 0 ? 50 : 30);
+            CHECK_NUMBER(ask(world, PENDING, many[i]), i % 2 == 0 ? 0 : 1);
+            CHECK_NUMBER(ask(world, NEXT_CHUNK, many[i]), i % 2 == 0 ? 5 : 3);
+        }
+    }
+}
+
 TEST(validate, a_drain_cut_short_by_a_crash_goes_on_with_the_redelivery)
 {
     static const struct statement hide = {

@@ -143,6 +143,7 @@ static void look(struct store *store, struct arena *arena)
     CHECK_WORKS(chunks_known(store, arena, trace_nos, ids, seqs, 10, &chunks, &count, &err));
     CHECK_WORKS(events_known(store, arena, 1, (const uint8_t(*)[16])keys, 10, &known, &err));
     CHECK_WORKS(chunks_waiting(store, arena, 1, 20000, false, 1000, &chunks, &count, &more, &err));
+    CHECK_WORKS(chunks_behind(store, arena, trace_nos, seqs, 10, 1000, &chunks, &count, &err));
 }
 
 TEST(statements, read_only_the_rows_they_ask_for_however_far_the_trace_has_grown)
