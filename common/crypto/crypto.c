@@ -77,6 +77,14 @@ void sha256_finish(struct sha256 *sha, uint8_t ret_hash[HASH_BYTES])
     must(EVP_DigestFinal_ex(sha->ctx, ret_hash, NULL));
 }
 
+void sha256_peek(const struct sha256 *sha, uint8_t ret_hash[HASH_BYTES])
+{
+    CLEANUP(sha256) struct sha256 *copy = sha256_new();
+
+    must(EVP_MD_CTX_copy_ex(copy->ctx, sha->ctx));
+    sha256_finish(copy, ret_hash);
+}
+
 void sha256_of(struct bytes bytes, uint8_t ret_hash[HASH_BYTES])
 {
     must(sha256_md != NULL);

@@ -34,6 +34,7 @@ DEFINE_CLEANUP(sha256, struct sha256 *, sha256_free)
 void sha256_start(struct sha256 *sha); /* also after sha256_finish, to begin anew */
 void sha256_add(struct sha256 *sha, struct bytes bytes);
 void sha256_finish(struct sha256 *sha, uint8_t ret_hash[HASH_BYTES]);
+void sha256_peek(const struct sha256 *sha, uint8_t ret_hash[HASH_BYTES]); /* more can be added */
 void sha256_of(struct bytes bytes, uint8_t ret_hash[HASH_BYTES]);
 void sha256_hex(struct bytes bytes, char ret_hex[HASH_HEX]);
 

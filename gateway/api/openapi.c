@@ -81,6 +81,7 @@ static const struct {
     {"/v1/traces/{trace}/events", "query", "limit", "integer"},
     {"/v1/traces/{trace}/events", "query", "type", "string"},
     {"/v1/traces/{trace}/qa/log", "query", "from", "integer"},
+    {"/v1/traces/{trace}/qa/log", "query", "seen", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "Range", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "If-Range", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "If-None-Match", "string"},

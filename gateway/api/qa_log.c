@@ -4,13 +4,16 @@
  *
  * While they run, the log lies in pieces in the artifacts bucket (workers/qa/pieces.h); afterwards
  * it is an artifact: the same bytes. ?from=N leaves out the first N of them, for who has them
- * already; 416 when there are fewer, because another worker began anew. What a killed worker left
- * is shown as a run that goes on, which it does once another worker takes the job.
+ * already; 416 when there are fewer, because another worker began anew. Where that worker has come
+ * further than the first, only &seen=SHA256 of those bytes tells: 416 too when they are others.
+ * What a killed worker left is shown as a run that goes on, which it does once another worker takes
+ * the job.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "crypto/crypto.h"
 #include "gateway/api/gateway.h"
 #include "gateway/api/resources.h"
 #include "gateway/http/field.h"
@@ -64,6 +67,41 @@ static int pieces_find(struct blob_store *blob, struct arena *arena, const char 
     return 0;
 }
 
+enum { STEP_BYTES = 64 * 1024 };
+
+/* Are the first bytes of the log, which the client has from somewhere, the ones of this run? */
+static int seen_check(struct exchange *x, int fd, int64_t offset, int64_t seen, struct err *err)
+{
+    CLEANUP(sha256) struct sha256 *sha = NULL;
+    uint8_t                        step[STEP_BYTES];
+    uint8_t                        want[HASH_BYTES], hash[HASH_BYTES];
+    const char                    *hex;
+
+    TRY(exchange_query(x, "seen", &hex, err));
+    if (hex == NULL) {
+        return 0;
+    }
+    if (!hex_read(want, sizeof(want), bytes_of(hex))) {
+        return err_set(err, ERR_SCHEMA, "seen is \"%.80s\", not a SHA-256 in lower hex", hex);
+    }
+    sha = sha256_new();
+    for (int64_t at = 0; at < seen;) {
+        int64_t left = seen - at < STEP_BYTES ? seen - at : STEP_BYTES;
+        ssize_t got = pread(fd, step, (size_t)left, offset + at);
+
+        if (got <= 0) {
+            return err_errno(err, "reading a log");
+        }
+        sha256_add(sha, (struct bytes){step, (size_t)got});
+        at += got;
+    }
+    sha256_finish(sha, hash);
+    return memcmp(want, hash, sizeof(hash)) == 0
+               ? 0
+               : err_set(err, ERR_RANGE_WRONG, "the first %lld bytes are of another run",
+                         (long long)seen);
+}
+
 /* `size` bytes from `offset` of the file, less those the client has; takes the file over on
  * success. */
 static int answer_file(struct exchange *x, int status, int fd, int64_t offset, int64_t size,
@@ -80,6 +118,7 @@ static int answer_file(struct exchange *x, int status, int fd, int64_t offset, i
         return err_set(err, ERR_RANGE_WRONG, "from is %lld, and the log has %lld bytes",
                        (long long)from, (long long)size);
     }
+    TRY(seen_check(x, fd, offset, from, err));
     /* What strangers' code printed, under our own address: never to be shown as a page. */
     exchange_header(x, "X-Content-Type-Options", "nosniff");
     exchange_header(x, "Cache-Control", "no-cache");

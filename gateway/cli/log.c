@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "crypto/crypto.h"
 #include "gateway/cli/call.h"
 
 enum { LOOK_AGAIN_MS = 2000 };
@@ -20,44 +21,66 @@ static void print(struct bytes text, bool terminal)
     (void)fflush(stdout);
 }
 
-/* Prints what came after the first *printed bytes. */
-static int print_more(struct cli *cli, const char *trace, int64_t *printed, bool *ret_done,
+/* What was printed of the run that is followed. */
+struct shown {
+    struct sha256 *sha; /* of it: whether what comes next is of the same run */
+    int64_t        bytes;
+    int            run; /* 1: the first that was seen */
+};
+
+static const char *path_of(struct arena *arena, const char *trace, const struct shown *shown)
+{
+    CLEANUP(buf) struct buf path = {0};
+    uint8_t                 hash[HASH_BYTES];
+    char                    hex[HASH_HEX];
+
+    sha256_peek(shown->sha, hash);
+    hex_write(hex, (struct bytes){hash, sizeof(hash)});
+    buf_put_text(&path, "/v1/traces/");
+    http_encode(&path, bytes_of(trace), false);
+    buf_format(&path, "/qa/log?from=%lld&seen=%s", (long long)shown->bytes, hex);
+    return arena_text(arena, buf_bytes(&path));
+}
+
+/* Prints what came after that. */
+static int print_more(struct cli *cli, const char *trace, struct shown *shown, bool *ret_done,
                       struct err *err)
 {
     CLEANUP(arena) struct arena *round = arena_new();
-    CLEANUP(buf) struct buf      path = {0};
     struct arena                *kept = cli->arena;
+    const char                  *path = path_of(round, trace, shown);
     struct bytes                 text = {0};
     int                          status = 0;
     int                          asked;
 
-    buf_put_text(&path, "/v1/traces/");
-    http_encode(&path, bytes_of(trace), false);
-    buf_format(&path, "/qa/log?from=%lld", (long long)*printed);
     cli->arena = round;
-    asked = cli_call(cli, &(struct call){.method = "GET", .path = buf_text(&path)}, &status, NULL,
-                     &text, err);
+    asked = cli_call(cli, &(struct call){.method = "GET", .path = path}, &status, NULL, &text, err);
     cli->arena = kept;
-    if (asked < 0 && err->code == ERR_RANGE_WRONG && *printed > 0) {
+    if (asked < 0 && err->code == ERR_RANGE_WRONG && shown->bytes > 0) {
         err_clear(err);
-        (void)fprintf(stderr, "another worker began the tests anew\n");
-        *printed = 0;
+        shown->run++;
+        (void)fprintf(stderr, "another worker began the tests anew; run %d starts here\n",
+                      shown->run);
+        sha256_start(shown->sha);
+        shown->bytes = 0;
         *ret_done = false;
         return 0;
     }
     TRY(asked);
     print(text, isatty(STDOUT_FILENO) == 1);
-    *printed += (int64_t)text.size;
+    sha256_add(shown->sha, text);
+    shown->bytes += (int64_t)text.size;
     *ret_done = status == 200;
     return 0;
 }
 
 int log_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
-    const char *trace = NULL;
-    bool        follow = false;
-    bool        done = false;
-    int64_t     printed = 0;
+    CLEANUP(sha256) struct sha256 *sha = NULL;
+    struct shown                   shown = {.run = 1};
+    const char                    *trace = NULL;
+    bool                           follow = false;
+    bool                           done = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--follow") == 0) {
@@ -71,8 +94,10 @@ int log_run(struct cli *cli, int argc, char **argv, struct err *err)
     if (trace == NULL) {
         return err_set(err, ERR_USAGE, "log takes one trace");
     }
+    TRY(crypto_setup(err));
+    shown.sha = sha = sha256_new();
     for (;;) {
-        TRY(print_more(cli, trace, &printed, &done, err));
+        TRY(print_more(cli, trace, &shown, &done, err));
         if (done || !follow) {
             break;
         }

@@ -443,6 +443,25 @@ static void expect_log(struct world *world, const char *query, int status, const
     CHECK_TEXT(http_answer_header(&answer, "content-type"), "text/plain; charset=utf-8");
 }
 
+/* The query of a client that has this text. */
+static const char *after_text(struct world *world, const char *text)
+{
+    char hex[HASH_HEX];
+
+    sha256_hex(bytes_of(text), hex);
+    return arena_format(world->arena, "?from=%zu&seen=%s", strlen(text), hex);
+}
+
+static void expect_other_run(struct world *world, const char *text)
+{
+    struct http_answer answer = world_get(
+        world,
+        arena_format(world->arena, "/v1/traces/trace-1/qa/log%s", after_text(world, text)),
+        DEV_KEY);
+
+    CHECK_PROBLEM(&answer, 416, "range_wrong");
+}
+
 TEST(reads, the_log_of_a_test_run_is_there_in_pieces_while_it_runs_and_whole_afterwards)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
@@ -463,6 +482,11 @@ TEST(reads, the_log_of_a_test_run_is_there_in_pieces_while_it_runs_and_whole_aft
     expect_log(world, "?from=2", 202, "e two");
     answer = world_get(world, "/v1/traces/trace-1/qa/log?from=8", DEV_KEY);
     CHECK_PROBLEM(&answer, 416, "range_wrong");
+    /* Longer than what the client has of another run: only its hash tells. */
+    expect_log(world, after_text(world, "one "), 202, "two");
+    expect_other_run(world, "of a");
+    answer = world_get(world, "/v1/traces/trace-1/qa/log?from=0&seen=abc", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
     answer = world_get(world, "/v1/traces/trace-1/qa/log?from=x", DEV_KEY);
     CHECK_PROBLEM(&answer, 422, "schema");
     answer = world_get(world, "/v1/traces/trace-1/qa/log", "another-tenants-key");
@@ -482,6 +506,8 @@ TEST(reads, the_log_of_a_test_run_is_there_in_pieces_while_it_runs_and_whole_aft
     }
     expect_log(world, "", 200, "one two three");
     expect_log(world, "?from=7", 200, " three");
+    expect_log(world, after_text(world, "one two"), 200, " three");
+    expect_other_run(world, "of a de");
     expect_log(world, "?from=13", 200, "");
 }
 

@@ -54,6 +54,9 @@ TEST(sha256, takes_its_input_in_pieces_and_starts_anew)
         if (round > 0) {
             sha256_start(sha);
         }
+        sha256_peek(sha, hash); /* changes nothing */
+        check_hex(hash, sizeof(hash),
+                  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         for (int i = 0; i < 10000; i++) {
             sha256_add(sha, (struct bytes){(const uint8_t *)thousand_a, 100});
         }
