@@ -36,7 +36,7 @@ static const struct remedy {
     {"", "mount namespace", "give the worker CAP_SYS_ADMIN"},
     {"", "cgroups", "boot with that controller on; in a container, delegate the cgroup to it"},
     {"", "the kernel held", "lower that limit (prt config), or give the worker's own cgroup more"},
-    {"", "the probe inside did not end", "make the base anew: prt qa-image --refresh"},
+    {"", "the probe inside did not end", "make the base anew: prt qa-image --force"},
     {"", "is not enforced",
      "leave PRT_SANDBOX_RUNTIME empty, or set PRT_SANDBOX to an engine that holds it"},
     {"", "pull", "prt qa-image makes a base without a registry"},

@@ -129,6 +129,20 @@ static bool allows(const struct value *config, const char *syscall)
     return allowed;
 }
 
+/* inotify instances count with the owner of the user namespace, or with everybody of the uid. */
+TEST(runc_config, limits_inotify_or_refuses_it)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 own = config_of(arena, false, 5000000);
+    struct value                 shared = config_of(arena, false, 0);
+
+    CHECK(allows(&own, "inotify_init1"));
+    CHECK(value_at(&own, "/hooks/createContainer/0") != NULL);
+    CHECK(!allows(&shared, "inotify_init1"));
+    CHECK(value_at(&shared, "/hooks") == NULL);
+    CHECK(!allows(&own, "mq_open"));
+}
+
 TEST(runc_config, gives_a_keeper_another_uid_and_nothing_else_that_a_job_has_not)
 {
     CLEANUP(arena) struct arena *arena = arena_new();

@@ -112,6 +112,7 @@ const char *cli_dockerfile(struct arena *arena, const char *from)
                         "RUN pip install --no-cache-dir " PYTEST "\n"
                         "RUN mkdir -p /workspace /prt/in /prt/snapshot /prt/deps"
                         " && chmod 1777 /workspace"
+                        " && chmod 0711 \"$(command -v timeout)\""
                         " && echo 'sandbox:x:%d:%d::/tmp:/bin/sh' >>/etc/passwd\n",
                         from, SANDBOX_UID, SANDBOX_UID);
 }

@@ -120,7 +120,7 @@ static int seccomp_write(struct cli *cli, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      json = {0};
-    struct value                 profile = seccomp_profile(arena);
+    struct value                 profile = seccomp_profile(arena, false);
 
     cli->seccomp = arena_format(cli->arena, "%s/seccomp.json", cli->state);
     TRY(jcs_write(&json, &profile, err));

@@ -137,10 +137,11 @@ static int mode_run(const struct suite *suite, const char *mode, size_t from, st
     const char              *given = arena_format(
                      suite->arena,
                      "{\"memory\":%lld,\"pids\":%lld,\"disk\":%lld,\"entries\":%lld,\"file\":%lld,"
-                                  "\"open_files\":%lld,\"worker\":%d,\"mode\":\"%s\",\"from\":%zu,\"own_kernel\":%s}",
+                                  "\"open_files\":%lld,\"inotify\":%d,\"worker\":%d,\"mode\":\"%s\",\"from\":%zu,\"own_"
+                                  "kernel\":%s}",
                      (long long)limits.memory_bytes, (long long)limits.pids, (long long)limits.disk_bytes,
                      (long long)limits.disk_entries, (long long)limits.file_bytes, (long long)limits.open_files,
-                     (int)getpid(), mode, from,
+                     SANDBOX_INOTIFY, (int)getpid(), mode, from,
         runtime_has_kernel(sandbox_runtime(suite->sandbox)) ? "true" : "false");
     const char *const  argv[] = {"python3", "-s", SANDBOX_INPUTS "/escape.py", given, NULL};
     struct sandbox_job run = {

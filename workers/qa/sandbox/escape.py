@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Tries to get out of the sandbox it runs in, and to take more than it was given.
 
-usage: python3 -s escape.py LIMITS       LIMITS: JSON {memory, pids, disk, entries, file, open_files, worker, mode,
-                                         from, own_kernel}
+usage: python3 -s escape.py LIMITS       LIMITS: JSON {memory, pids, disk, entries, file, open_files, inotify, worker,
+                                         mode, from, own_kernel}
 
 Two lines per attempt on standard output, before and after: group, attempt, TRYING; group, attempt, DENIED or ALLOWED, how;
 with tabs between. Ends with "end". An attempt that raises was denied; one that returns was not. Code that may be killed
@@ -365,7 +365,7 @@ DOORS = {"mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chr
          "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89),
          "syslog": (103, 116), "sethostname": (170, 161), "settimeofday": (164, 170), "clock_settime": (227, 112),
          "clock_adjtime": (305, 266), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "quotactl": (179, 60),
-         "clone3": (435, 435)}
+         "clone3": (435, 435), "mq_open": (240, 180)}
 
 
 def door(name):
@@ -406,6 +406,19 @@ def signal_worker():
     os.kill(GIVEN["worker"], 0)
     with open(f"/proc/{GIVEN['worker']}/comm", encoding="ascii") as file:
         return file.read()
+
+
+def into_first(name, flags):
+    if os.getpid() == 1:
+        raise Denied("it is this one")
+    os.close(os.open(f"/proc/1/{name}", flags))
+    return "opened"
+
+
+for words, name, flags in [("read the environment of the first process", "environ", os.O_RDONLY),
+                           ("write the memory of the first process", "mem", os.O_RDWR),
+                           ("write the output of the first process", "fd/1", os.O_WRONLY)]:
+    ATTEMPTS.append(("processes", words, lambda name=name, flags=flags: into_first(name, flags)))
 
 
 @attempt("processes", "see processes of others")
@@ -503,6 +516,27 @@ def files_hold(say):
         say(str(len(held)))
 
 
+def shared_take(say):
+    """Marked for removal, so that it goes with this process: the rest of the suite wants memory too."""
+    LIBC.shmat.restype = ctypes.c_void_p
+    for step in range(1, 2 * GIVEN["memory"] // (8 * MIB)):
+        number = LIBC.shmget(0, 8 * MIB, 0o1600)
+        at = LIBC.shmat(number, None, 0)
+        if number < 0 or at == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "")
+        LIBC.shmctl(number, 0, None)
+        ctypes.memset(at, 1, 8 * MIB)
+        say(str(step * 8))
+
+
+def watchers_take(say):
+    """Counted per user, or per user namespace and its owner: more than a few would be those of others."""
+    for made in range(1, GIVEN["inotify"] + 2):
+        if LIBC.inotify_init1(0) < 0:
+            raise OSError(ctypes.get_errno(), "")
+        say(str(made))
+
+
 def clean(place):
     os.system(f"rm -rf {place}/fill* {place}/one")
 
@@ -513,7 +547,9 @@ for words, act, unit, place in [
         ("fill the workspace", lambda say: fill(say, "/workspace", 4 * GIVEN["disk"]), "MiB", "/workspace"),
         ("fill /tmp", lambda say: fill(say, "/tmp", 4 * GIVEN["disk"]), "MiB", "/tmp"),
         ("fill /dev/shm", lambda say: fill(say, "/dev/shm", 4 * GIVEN["disk"]), "MiB", "/dev/shm"),
-        ("take memory without end", eat, "MiB", "/workspace")]:
+        ("take memory without end", eat, "MiB", "/workspace"),
+        ("take System V shared memory without end", shared_take, "MiB", "/workspace"),
+        ("take inotify instances without end", watchers_take, "instances", "/workspace")]:
     def limited(act=act, unit=unit, place=place):
         try:
             return stopped(act, unit)

@@ -230,9 +230,30 @@ static struct value linux_part(struct arena *arena, const struct runc_config *sp
     value_put(arena, &map, "resources", resources(arena, spec));
     value_put(arena, &map, "cgroupsPath", value_text(spec->cgroup));
     value_put(arena, &map, "seccomp",
-              spec->kind == BOX_ZYGOTE ? seccomp_zygote(arena) : seccomp_profile(arena));
+              spec->kind == BOX_ZYGOTE ? seccomp_zygote(arena)
+                                       : seccomp_profile(arena, spec->map_from != 0));
     value_put(arena, &map, "maskedPaths", texts(arena, masked));
     value_put(arena, &map, "readonlyPaths", texts(arena, readonly));
+    return map;
+}
+
+/* inotify instances are also counted with the owner of the user namespace, who is root: without a
+ * limit of the namespace's own one job could take them all from the host. Its root can set one,
+ * and a hook of runc's is that for a moment. */
+static struct value hooks(struct arena *arena)
+{
+    const char *const args[] = {
+        "sh", "-c",
+        arena_format(arena, "echo %d >/proc/sys/user/max_inotify_instances", SANDBOX_INOTIFY),
+        NULL};
+    struct value map = value_map();
+    struct value list = value_list();
+    struct value hook = value_map();
+
+    value_put(arena, &hook, "path", value_text("/bin/sh"));
+    value_put(arena, &hook, "args", texts(arena, args));
+    value_append(arena, &list, hook);
+    value_put(arena, &map, "createContainer", list);
     return map;
 }
 
@@ -249,5 +270,8 @@ struct value runc_config(struct arena *arena, const struct runc_config *spec)
     value_put(arena, &map, "process", process(arena, spec));
     value_put(arena, &map, "mounts", mounts(arena, spec));
     value_put(arena, &map, "linux", linux_part(arena, spec));
+    if (spec->map_from != 0 && spec->users == NULL) {
+        value_put(arena, &map, "hooks", hooks(arena));
+    }
     return map;
 }

@@ -32,6 +32,9 @@
 /* Inside. The base image has a user of this number; on the host it is mapped where possible. */
 enum { SANDBOX_UID = 64537 };
 
+/* inotify instances that a job may have. The kernel counts them per user, and 128 is its default. */
+enum { SANDBOX_INOTIFY = 16 };
+
 /* Files and directories that a test run may make besides what it was given. */
 enum { SANDBOX_SPARE_ENTRIES = 10000 };
 

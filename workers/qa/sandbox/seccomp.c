@@ -92,8 +92,26 @@ static struct value rule_when(struct arena *arena, const char *name, const struc
     return map;
 }
 
+/* As where a user has used up what there is of them: programs know that. */
+static struct value inotify_rule(struct arena *arena, bool allow)
+{
+    static const char *const names[] = {
+#if defined(__x86_64__)
+        "inotify_init",
+#endif
+        "inotify_init1"
+    };
+    struct value list = texts(arena, names, COUNT_OF(names));
+    struct value map = rule(arena, list, allow ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO");
+
+    if (!allow) {
+        value_put(arena, &map, "errnoRet", value_whole(EMFILE));
+    }
+    return map;
+}
+
 /* `also` is allowed against its row; NULL: nothing is. */
-static struct value profile_make(struct arena *arena, const char *also)
+static struct value profile_make(struct arena *arena, const char *also, bool inotify)
 {
     static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
     static const int personas[] = {0x0, 0x0008, 0x20000, 0x20008, 0x40000};
@@ -115,6 +133,7 @@ static struct value profile_make(struct arena *arena, const char *also)
     value_append(arena, &rules,
                  rule(arena, texts(arena, allowed, COUNT_OF(allowed)), "SCMP_ACT_ALLOW"));
     value_append(arena, &rules, deny);
+    value_append(arena, &rules, inotify_rule(arena, inotify));
     value_append(arena, &rules, rule_when(arena, "clone", &threads, 1));
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         struct when family = {0, "SCMP_CMP_EQ", families[i], 0};
@@ -135,14 +154,14 @@ static struct value profile_make(struct arena *arena, const char *also)
     return profile;
 }
 
-struct value seccomp_profile(struct arena *arena)
+struct value seccomp_profile(struct arena *arena, bool inotify)
 {
-    return profile_make(arena, NULL);
+    return profile_make(arena, NULL, inotify);
 }
 
 struct value seccomp_zygote(struct arena *arena)
 {
-    return profile_make(arena, "setns");
+    return profile_make(arena, "setns", true);
 }
 
 /* It stands upon the profile, which has refused every call of another architecture already. */

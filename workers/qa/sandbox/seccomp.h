@@ -10,7 +10,9 @@
 #include "base/arena.h"
 #include "value/value.h"
 
-struct value seccomp_profile(struct arena *arena);
+/* With inotify instances only where the user namespace limits them: else they are counted with those
+ * of every sandbox. */
+struct value seccomp_profile(struct arena *arena, bool inotify);
 
 /* The same, and setns besides: for the zygote (zygote.h). Who is forked from it takes that away
  * from itself with the filter that seccomp_without_setns writes: an array of struct sock_filter. */
