@@ -6,7 +6,7 @@
  * there first, has the tests run below itself and writes one JUnit XML report to standard output,
  * sealed (report/seal.h); everything else that is printed goes to the log. What it is to do, and
  * the nonce of the seal, stand in the file "order", which has to be emptied when the witness says
- * RUNNER_READY: nothing of the workspace runs before.
+ * RUNNER_READY. It waits for that and says RUNNER_BEGUN: nothing of the workspace runs before.
  */
 #ifndef PRT_WORKERS_QA_RUNNER_H
 #define PRT_WORKERS_QA_RUNNER_H
@@ -18,6 +18,7 @@
 #include "workers/qa/sandbox/sandbox.h"
 
 #define RUNNER_READY "ready\n"
+#define RUNNER_BEGUN "begun\n"
 #define RUNNER_ORDER "order"
 
 struct runner {

@@ -35,7 +35,8 @@ const struct snapshot *world_snapshot(struct world *world, const char *const *fi
 /* These bytes as they are. */
 const struct snapshot *world_snapshot_bytes(struct world *world, struct bytes bytes);
 
-/* Examines; the finding's validation, or NULL when the test has failed. */
+/* Examines; the finding's validation, or NULL when the test has failed. In the warm world each run
+ * of tests has to be in a container made ahead. */
 const struct value *world_examine(struct world *world, const struct snapshot *after,
                                   const struct snapshot *before);
 

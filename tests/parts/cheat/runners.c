@@ -10,17 +10,20 @@
 
 struct cheat {
     const char *what;
-    const char *status, *reason; /* reason NULL: whichever */
+    const char *status, *reason; /* NULL: whichever, but not passed */
     const char *code;            /* of the module under test */
 };
 
+/* A project with this code and these tests; NULL: its own. */
+typedef const char *const *project(const char *code, const char *tests);
+
 static void cheats_try(struct world *world, const struct cheat *cheats, size_t count,
-                       const char *const *(*files)(const char *code))
+                       project *files)
 {
     for (size_t i = 0; i < count; i++) {
         const struct cheat *cheat = &cheats[i];
         const struct value *validation =
-            world_examine(world, world_snapshot(world, files(cheat->code)), NULL);
+            world_examine(world, world_snapshot(world, files(cheat->code, NULL)), NULL);
         struct bytes status = value_text_or(value_at(validation, "/status"), "");
         struct bytes reason = value_text_or(value_at(validation, "/reason"), "");
 
@@ -28,11 +31,11 @@ static void cheats_try(struct world *world, const struct cheat *cheats, size_t c
             test_skip("the base lacks the runner; prt qa-image --image '' makes one that has it");
             return;
         }
-        if (!bytes_is(status, cheat->status) ||
+        if ((cheat->status != NULL && !bytes_is(status, cheat->status)) ||
             (cheat->reason != NULL && !bytes_is(reason, cheat->reason))) {
             test_failed(__FILE__, __LINE__, "%s: %.*s (%.*s), not %s (%s); the log says:\n%s",
                         cheat->what, (int)status.size, (const char *)status.data, (int)reason.size,
-                        (const char *)reason.data, cheat->status,
+                        (const char *)reason.data, cheat->status == NULL ? "any" : cheat->status,
                         cheat->reason == NULL ? "any" : cheat->reason,
                         world_log(world, validation));
         }
@@ -40,20 +43,36 @@ static void cheats_try(struct world *world, const struct cheat *cheats, size_t c
     }
 }
 
+/* The tests are the cheat: the code is as wrong as it was. */
+static void edited_try(struct world *world, const char *wrong, const char *tests, project *files)
+{
+    const struct snapshot *before = world_snapshot(world, files(wrong, NULL));
+    const struct value    *validation =
+        world_examine(world, world_snapshot(world, files(wrong, tests)), before);
+
+    if (value_is_text(value_at(validation, "/reason"), "image_failed")) {
+        return; /* cheats_try has told */
+    }
+    expect_status(validation, "failed", "original_tests_failed");
+    expect_text(validation, "/arms/after", "passed");
+    expect_json(validation, "/tests_edited", "true");
+}
+
 /* -------------------------------------- unittest -------------------------------------- */
 
 #define PYTHON_WRONG "def add(a, b): return a - b\n"
 
-static const char *const *python_files(const char *code)
+static const char *const *python_files(const char *code, const char *tests)
 {
-    static const char  tests[] = "import unittest\nfrom sums import add\n"
-                                 "class TestAdd(unittest.TestCase):\n"
-                                 "    def test_add(self): self.assertEqual(add(1, 2), 3)\n"
-                                 "    def test_none(self): self.assertEqual(add(1, 0), 1)\n"
-                                 "    def test_zero(self): self.assertTrue(add(0, 0) == 0)\n";
-    static const char *files[] = {"sums.py", NULL, "test_sums.py", tests, NULL};
+    static const char  own[] = "import unittest\nfrom sums import add\n"
+                               "class TestAdd(unittest.TestCase):\n"
+                               "    def test_add(self): self.assertEqual(add(1, 2), 3)\n"
+                               "    def test_none(self): self.assertEqual(add(1, 0), 1)\n"
+                               "    def test_zero(self): self.assertTrue(add(0, 0) == 0)\n";
+    static const char *files[] = {"sums.py", NULL, "test_sums.py", NULL, NULL};
 
     files[1] = code;
+    files[3] = tests == NULL ? own : tests;
     return files;
 }
 
@@ -79,17 +98,15 @@ static const struct cheat unittests[] = {
     {"TestResult's failures dropped", "tampered", NULL,
      "import unittest\nunittest.TestResult.addFailure = lambda *args: None\n" PYTHON_WRONG},
     {"the result's failures turned into successes", "tampered", NULL,
-     "import gc, unittest\n"
-     "for one in gc.get_objects():\n"
-     "    if isinstance(one, type) and one.__name__ == 'Result':\n"
-     "        one.addFailure = lambda self, test, err: self.addSuccess(test)\n" PYTHON_WRONG},
+     "import sys\n"
+     "sys.modules['unittest_perform'].Result.addFailure = (\n"
+     "    lambda self, test, err: self.addSuccess(test))\n" PYTHON_WRONG},
     {"failures of one test turned into skips", "tampered", NULL,
-     "import gc, unittest\n"
-     "for one in gc.get_objects():\n"
-     "    if isinstance(one, type) and one.__name__ == 'Result':\n"
-     "        true = one.addFailure\n"
-     "        one.addFailure = lambda self, test, err: (self.addSkip(test, 'no')\n"
-     "            if 'add' in str(test) else true(self, test, err))\n" PYTHON_WRONG},
+     "import sys\n"
+     "one = sys.modules['unittest_perform'].Result\n"
+     "true = one.addFailure\n"
+     "one.addFailure = lambda self, test, err: (self.addSkip(test, 'no')\n"
+     "    if 'add' in str(test) else true(self, test, err))\n" PYTHON_WRONG},
     {"the test's method replaced while it runs", "tampered", "evidence",
      "import gc, unittest\n"
      "def add(a, b):\n"
@@ -115,7 +132,7 @@ static const struct cheat unittests[] = {
      "        try: open(at, 'w').write('<testsuites/>')\n"
      "        except OSError: pass\n"
      "atexit.register(lie)\n" PYTHON_WRONG},
-    {"a report in the result's pipe", "tampered", "report",
+    {"a report in the result's pipe, by way of the first process", "failed", "tests_failed",
      "open('/proc/1/fd/1', 'wb').write(b'<testsuites/>\\n<!--' + b'0' * 64 + "
      "b'-->\\n')\n" PYTHON_WRONG},
     {"the witness told of an end that is none", "tampered", NULL,
@@ -128,28 +145,50 @@ static const struct cheat unittests[] = {
      "import time\ntime.time = time.monotonic = lambda: 0.0\ndef add(a, b): return a + b\n"},
 };
 
+static void unittests_try(struct world *world)
+{
+    cheats_try(world, unittests, COUNT_OF(unittests), python_files);
+    edited_try(world, PYTHON_WRONG,
+               "import unittest\n"
+               "class TestAdd(unittest.TestCase):\n"
+               "    def test_add(self): pass\n"
+               "    def test_none(self): pass\n"
+               "    def test_zero(self): pass\n",
+               python_files);
+}
+
 TEST(cheat, never_passes_with_unittest)
 {
     WORLD();
-    cheats_try(world, unittests, COUNT_OF(unittests), python_files);
+    unittests_try(world);
+}
+
+TEST(cheat, never_passes_with_unittest_in_a_warm_container)
+{
+    struct world *world = world_in("warm");
+
+    if (world != NULL) {
+        unittests_try(world);
+    }
 }
 
 /* -------------------------------------- node -------------------------------------- */
 
 #define NODE_WRONG "exports.add = (a, b) => a - b;\n"
 
-static const char *const *node_files(const char *code)
+static const char *const *node_files(const char *code, const char *tests)
 {
-    static const char  tests[] = "const { test } = require('node:test');\n"
-                                 "const assert = require('node:assert');\n"
-                                 "const { add } = require('./sums.js');\n"
-                                 "test('adds', () => { assert.strictEqual(add(1, 2), 3); });\n"
-                                 "test('nothing', () => { assert.strictEqual(add(1, 0), 1); });\n"
-                                 "test('zero', async () => { assert.ok(add(0, 0) === 0); });\n";
-    static const char *files[] = {"package.json", "{}",  "sums.js", NULL,
-                                  "sums.test.js", tests, NULL};
+    static const char  own[] = "const { test } = require('node:test');\n"
+                               "const assert = require('node:assert');\n"
+                               "const { add } = require('./sums.js');\n"
+                               "test('adds', () => { assert.strictEqual(add(1, 2), 3); });\n"
+                               "test('nothing', () => { assert.strictEqual(add(1, 0), 1); });\n"
+                               "test('zero', async () => { assert.ok(add(0, 0) === 0); });\n";
+    static const char *files[] = {"package.json", "{}", "sums.js", NULL,
+                                  "sums.test.js", NULL, NULL};
 
     files[3] = code;
+    files[5] = tests == NULL ? own : tests;
     return files;
 }
 
@@ -170,7 +209,7 @@ static const struct cheat nodes[] = {
     {"a report in the reporter's pipe", "failed", "tests_failed",
      "require('fs').appendFileSync('/proc/' + process.ppid + '/fd/1', "
      "'<testsuites/>');\n" NODE_WRONG},
-    {"a report in the result's pipe", "tampered", "report",
+    {"a report in the result's pipe, by way of the first process", "failed", "tests_failed",
      "require('fs').appendFileSync('/proc/1/fd/1', '<testsuites/>\\n<!--' + '0'.repeat(64) + "
      "'-->\\n');\n" NODE_WRONG},
     {"failures rewritten on their way to the reporter", "tampered", NULL,
@@ -217,7 +256,7 @@ static const struct cheat nodes[] = {
      "{ this.pass(); }; }\n"
      "    process.removeAllListeners('exit');\n"
      "    return a - b;\n};\n"},
-    {"the evidence's pipe found and written", "failed", "tests_failed",
+    {"the evidence's pipe found and written", NULL, NULL,
      "const fs = require('fs');\n"
      "exports.add = (a, b) => {\n"
      "    for (let fd = 3; fd < 64; fd++) {\n"
@@ -246,8 +285,26 @@ static const struct cheat nodes[] = {
      "Date.now = performance.now = () => 0;\nexports.add = (a, b) => a + b;\n"},
 };
 
+static void nodes_try(struct world *world)
+{
+    cheats_try(world, nodes, COUNT_OF(nodes), node_files);
+    edited_try(world, NODE_WRONG,
+               "const { test } = require('node:test');\n"
+               "test('adds', () => {});\ntest('nothing', () => {});\ntest('zero', () => {});\n",
+               node_files);
+}
+
 TEST(cheat, never_passes_with_node)
 {
     WORLD();
-    cheats_try(world, nodes, COUNT_OF(nodes), node_files);
+    nodes_try(world);
+}
+
+TEST(cheat, never_passes_with_node_in_a_warm_container)
+{
+    struct world *world = world_in("warm");
+
+    if (world != NULL) {
+        nodes_try(world);
+    }
 }

@@ -105,13 +105,19 @@ def file_run(command, env, path, is_test, foul):
     return [(path, "error", "it ran no test" if not rows or rows[0][1] == "passed" else rows[0][2], 0.0)]
 
 
+def lacks(order):
+    """Is the program missing in the image?"""
+    program = order["command"].split()[0]
+    if shutil.which(program) is None:
+        print(f"(the image has no {program})", file=sys.stderr, flush=True)
+        return True
+    return False
+
+
 def direct(order, foul):
-    """The rows of all files; None where the image lacks the program. Imports nothing of the workspace."""
+    """The rows of all files. Imports nothing of the workspace."""
     command = order["command"].split()
     env = dict(word.split("=", 1) for word in order["evidence"].split())
-    if shutil.which(command[0]) is None:
-        print(f"(the image has no {command[0]})", file=sys.stderr, flush=True)
-        return None
     names = "|".join(pattern for pattern in order["patterns"].split("|") if not pattern.endswith("/"))
     rows = []
     for path in files_of(order):

@@ -112,14 +112,15 @@ def paths():
 
 
 def sentinel_make(imports="", more=""):
-    """A file that looks like any other, outside of the workspace."""
-    words = random.SystemRandom().sample(WORDS, len(SLOTS) + 3)
-    names = dict(zip(SLOTS, words))
-    names["Class"] = names["Class"].title()
-    path = os.path.join(tempfile.mkdtemp(), "test_" + "_".join(words[len(SLOTS):]) + ".py")
+    """A file that looks like any other, outside of the workspace; its path, and its tests as "CLASS::TEST", new each time."""
+    words = iter(random.SystemRandom().sample(WORDS, 3 * (len(SLOTS) + 1)))
+    names = {slot: "_".join(next(words) for _ in range(3)) for slot in ["file", *SLOTS]}
+    names["Class"] = names["Class"].title().replace("_", "")
+    path = os.path.join(tempfile.mkdtemp(), f"test_{names['file']}.py")
+    text = SENTINEL + more
     with open(path, "w", encoding="ascii") as file:
-        file.write((SENTINEL + more).format(imports=imports, **names))
-    return path
+        file.write(text.format(imports=imports, **names))
+    return path, [f"Test{names['Class']}::test_{names[slot]}" for slot in SLOTS[1:] if "{" + slot + "}" in text]
 
 
 def teller(end):

@@ -27,12 +27,15 @@ RAISES = """
 """
 
 
-def plugin_make(tell, ask, tests):
+def sentinel():
+    return sentinel_make("import pytest\n", RAISES)
+
+
+def plugin_make(tell, ask, tests, sentinel):
     """The plugin: adds the sentinels, narrows to the selection, tells what happens.
 
     What it works with is in its closures: no attribute of it, or of a module, has to be believed.
     """
-    sentinel = sentinel_make("import pytest\n", RAISES)
     numbers, hidden, running, chosen = {}, set(), [], chooser(tests)
     witness, changes, function, skips = witnessed, changed, pytest.Function, SKIPS
 
@@ -58,7 +61,7 @@ def plugin_make(tell, ask, tests):
         def pytest_collection_finish(self, session):
             for item in session.items:
                 numbers[item] = len(numbers)
-                tell("item", shown(item.nodeid), is_sentinel(item))
+                tell("item", shown(item.nodeid))
                 if is_sentinel(item):
                     hidden.add(item.nodeid)
                     item.repr_failure = repr  # nobody reads how it failed
@@ -138,7 +141,7 @@ def perform(end, options):
     paths()
     sys.argv = ["pytest"]
     fixed = ["-p", "no:cacheprovider", "--color=no", "--maxfail=0", "--continue-on-collection-errors"]
-    tell("done", int(pytest.main([*fixed, *options], plugins=[plugin_make(tell, ask, order["tests"])])))
+    tell("done", int(pytest.main([*fixed, *options], plugins=[plugin_make(tell, ask, order["tests"], order["sentinel"])])))
 
 
 BEFORE = prints("_pytest", "pytest", "pluggy", "unittest", "prt_perform", "pytest_perform")

@@ -109,17 +109,20 @@ def load(loader, tests):
     return [test for test in own if chosen(name_of(test))] if tests else own
 
 
+def sentinel():
+    return sentinel_make()
+
+
 def perform(end, options):
     tell, ask, order = teller(end)
     paths()
     loader = unittest.TestLoader()
     own = load(loader, order["tests"])
-    sentinel = sentinel_make()
-    sys.path.append(os.path.dirname(sentinel))
-    mine = list(flat(loader.loadTestsFromName(os.path.basename(sentinel)[:-3])))
+    sys.path.append(os.path.dirname(order["sentinel"]))
+    mine = list(flat(loader.loadTestsFromName(os.path.basename(order["sentinel"])[:-3])))
     planned = mine[:1] + own + mine[1:]
     for test in planned:
-        tell("item", name_of(test), test in mine)
+        tell("item", name_of(test))
     tell("planned")
     result = Result(tell, ask, {test: number for number, test in enumerate(planned)}, mine)
     unittest.TestSuite(planned).run(result)

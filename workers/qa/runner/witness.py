@@ -5,15 +5,23 @@ usage: python3 -s witness.py PERFORMER
 
 The code under test lives in the child: same interpreter as its tests, same uid as everything here. What it must not be
 able to do is speak for them. So this process never imports anything of the workspace, cannot be looked into (it is not
+<<<<<<< HEAD
 dumpable: no /proc/PID/mem, fd or environ for others of its uid; gVisor denies them mem alone, and that is where the nonce
 is), is the only one that holds the result's pipe, and the only one that has read /prt/in/order, which the worker empties before any code under test has started. The report ends in a seal
 made with the order's nonce. Who kills this process, or writes into the pipe by another way, leaves no sealed report.
+=======
+dumpable: no /proc/PID/mem, fd or environ for others of its uid), is the only one that holds the result's pipe, and the only
+one that has read /prt/in/order, which the worker empties before any code under test has started: it hears "ready", empties
+the order, and hears "begun" before that start. The report ends in a seal made with the order's nonce. Who kills this
+process, or writes into the pipe by another way, leaves no sealed report.
+>>>>>>> dad5f5c (Have every cheat run in warm containers, and believe no status once code runs)
 
 The child tells what happens as it happens (see Ledger); each passed test needs evidence besides its outcome.
 
-What this cannot show: that code in the child, written against these very files, did not forge all of it. It shares an
-interpreter with what tells us; it would have to take over the closures of the plugin before the first test, keep the
-sentinels failing, and put everything back. And a value that equals everything passes an honest test honestly.
+What this cannot show: that code in the child, written against these very files, did not forge all of it. Nobody can come
+between the child and us: its end of the socket is looked at from here. But it shares an interpreter with what tells us, and
+whatever that knows, it can know; what it would have to do is to rewrite what the plugin's closures hold and to leave the
+sentinels alone. And a value that equals everything passes an honest test honestly.
 """
 
 import sys
@@ -45,11 +53,12 @@ class Ledger:
 
     It says: item ID..., planned; for each item begin, call, reports, end; done. `call` is told from inside of the test's
     own call, around the innermost thing there is: "reached" its end, or what it raised. An outcome that does not fit to it
-    was made up by somebody else. A sentinel is an item of ours whose outcome is drawn here when it asks.
+    was made up by somebody else. A sentinel is an item of ours whose outcome is drawn here when it asks; which items are
+    sentinels is known here by their names, and not told.
     """
 
-    def __init__(self, nonce):
-        self.nonce = nonce
+    def __init__(self, nonce, names):
+        self.nonce, self.names = nonce, set(names)
         self.items, self.cases, self.broken, self.sentinels = [], {}, [], {}
         self.open = self.status = None
         self.planned, self.text_left = False, TEXT_MOST
@@ -60,10 +69,12 @@ class Ledger:
             raise Foul("protocol", f"{word!r} after the end")
         getattr(self, "on_" + word)(*told)
 
-    def on_item(self, name, sentinel):
+    def on_item(self, name):
         if self.planned:
             raise Foul("protocol", f"{name!r} was added late")
-        if sentinel:
+        own = "::".join(str(name).split("::")[-2:])
+        if own in self.names:
+            self.names.remove(own)
             self.sentinels[len(self.items)] = None
         self.items.append(str(name))
 
@@ -147,7 +158,7 @@ class Ledger:
                 rows.append((self.items[number], state, text, self.cases[number]["s"]))
             elif self.sentinels[number] is None or (state == "passed") != self.sentinels[number]:
                 raise Foul("sentinel", f"a sentinel that must {'pass' if self.sentinels[number] else 'fail'}: {state}")
-        if len(self.sentinels) < 3:
+        if self.names:
             raise Foul("sentinel", "the sentinels were left out")
         if self.status == 0:
             raise Foul("ended", "status 0, though sentinels fail")
@@ -210,8 +221,11 @@ def dumpable(flag):
         sys.exit(EXIT_LACKING)
 
 
-def order_take(out):
-    """Reads the order and has the worker withdraw it. Nothing of the workspace has run yet."""
+def order_take(out, lacks):
+    """Reads the order and has the worker withdraw it. Nothing of the workspace has run yet: "begun" says that it may now.
+
+    From then on no exit status of this process is believed to tell of the sandbox or the image.
+    """
     with open(INPUTS + "order", encoding="utf-8") as file:
         order = json.load(file)
     os.write(out, b"ready\n")
@@ -221,6 +235,9 @@ def order_take(out):
             print("the worker did not withdraw the order", file=sys.stderr, flush=True)
             sys.exit(EXIT_LOST)
         time.sleep(0.0005)
+    if lacks is not None and lacks(order):
+        sys.exit(EXIT_LACKING)
+    os.write(out, b"begun\n")
     return order
 
 
@@ -229,6 +246,8 @@ class Child:
 
     def __init__(self, perform, options, out, others):
         self.end, theirs = socket.socketpair()
+        self.number = theirs.fileno()
+        self.held = self.holds(os.getpid())
         self.pid = os.fork()
         if self.pid == 0:
             for shut in [self.end.detach(), out, *[other.end.fileno() for other in others]]:
@@ -237,8 +256,25 @@ class Child:
             orders = theirs.recv(1)
             if orders:
                 perform(theirs, options)
+                theirs.recv(1)  # until we were looked at
             os._exit(0)
         theirs.close()
+
+    def holds(self, pid):
+        """What the process has where it was given its end; None where this kernel does not show it."""
+        try:
+            return os.readlink(f"/proc/{pid}/fd/{self.number}")
+        except OSError:
+            return None
+
+    def look(self, over):
+        """Is what comes from there told by the child, or by somebody who took the place of its socket?
+
+        A child that ends has none; it is asked for once more when all is said (over), and waits for that.
+        """
+        seen = self.holds(self.pid)
+        if seen != self.held and (over or seen is not None):
+            raise Foul("machinery", "the socket that tells of the tests was replaced")
 
     def send(self, value):
         try:
@@ -263,6 +299,7 @@ class Child:
                 got = b""
             if not got:
                 return
+            self.look(over=False)
             *whole, rest = (rest + got).split(b"\n")
             if len(rest) > LINE_MOST:
                 raise Foul("protocol", "a line without end")
@@ -295,13 +332,15 @@ def listen(child, ledger):
         except Exception as why:  # nothing that our own side of the child says looks like this
             raise Foul("protocol", f"not understood: {line[:80]!r} ({type(why).__name__})") from why
         if ledger.status is not None:
+            child.look(over=True)
             return
 
 
-def run(child, order):
+def run(child, order, sentinel):
     """(exit status, rows): rows is None where there is no report."""
-    ledger = Ledger(order["nonce"])
-    child.send({key: value for key, value in order.items() if key != "nonce"})
+    path, names = sentinel
+    ledger = Ledger(order["nonce"], names)
+    child.send({**{key: value for key, value in order.items() if key != "nonce"}, "sentinel": path})
     listen(child, ledger)
     code = child.stop()
     if ledger.status is None:
@@ -311,11 +350,11 @@ def run(child, order):
     return ledger.status, ledger.judge() if ledger.status in (0, EXIT_REPORT) else None
 
 
-def with_child(children, order):
+def with_child(children, order, sentinel):
     """Python's runners: one child, or the next one where the first refused its arguments."""
     for child in children:
         child.end.send(b"!")
-        status, rows = run(child, order)
+        status, rows = run(child, order, sentinel())
         if status != EXIT_USAGE or child is children[-1]:
             return status, rows
         print("(it refused its arguments; once more without the workspace's own addopts)", file=sys.stderr, flush=True)
@@ -324,10 +363,7 @@ def with_child(children, order):
 
 def directly(performer, order):
     """A program that prints JUnit XML: each file has had its own sentinels; the report needs ours."""
-    rows = performer.direct(order, Foul)
-    if rows is None:
-        return EXIT_LACKING, None
-    return EXIT_REPORT, rows + sentinel_rows(order["nonce"])
+    return EXIT_REPORT, performer.direct(order, Foul) + sentinel_rows(order["nonce"])
 
 
 def witness(runner):
@@ -339,9 +375,9 @@ def witness(runner):
     children = []
     for options in getattr(performer, "TRIES", ()):
         children.append(Child(performer.perform, options, out, children))
-    order = order_take(out)
+    order = order_take(out, getattr(performer, "lacks", None))
     try:
-        status, rows = with_child(children, order) if children else directly(performer, order)
+        status, rows = with_child(children, order, performer.sentinel) if children else directly(performer, order)
     except Foul as foul:
         print(f"\n(tampered: {foul.args[0]}: {foul.args[1]})", file=sys.stderr, flush=True)
         return EXIT_FOUL[foul.args[0]]
