@@ -324,9 +324,18 @@ static int run_args(struct args_list *list, const struct cli *cli, const struct 
     return 0;
 }
 
-static int cli_remove(void *self, const char *id, struct err *err)
+/* A word about a container, while its job's lease is kept: daemons take their time. */
+static int cli_ask(struct args_list *list, const struct tick *tick, struct bytes *ret_out,
+                   struct err *err)
 {
-    struct cli                  *cli = self;
+    struct asking asking = {list->arg, 4096, COMMAND_MS, tick_always(tick)};
+
+    return process_ask_ticking(list->arena, &asking, ret_out, err);
+}
+
+static int container_remove(const struct cli *cli, const char *id, const struct tick *tick,
+                            struct err *err)
+{
     CLEANUP(arena) struct arena *arena = arena_new();
     struct args_list             list = {.arena = arena};
     struct bytes                 out;
@@ -334,12 +343,19 @@ static int cli_remove(void *self, const char *id, struct err *err)
     args_program(&list, cli);
     arg(&list, "rm");
     arg_pair(&list, "-f", id);
-    return process_ask(arena, list.arg, 4096, COMMAND_MS, &out, err);
+    return cli_ask(&list, tick, &out, err);
+}
+
+static int cli_remove(void *self, const char *id, struct err *err)
+{
+    const struct tick none = {0};
+
+    return container_remove(self, id, &none, err);
 }
 
 struct stopper {
-    struct cli *cli;
-    const char *id;
+    struct cli               *cli;
+    const struct sandbox_job *job;
 };
 
 static void stop_container(void *self)
@@ -352,14 +368,14 @@ static void stop_container(void *self)
 
     args_program(&list, stopper->cli);
     arg(&list, "kill");
-    arg(&list, stopper->id);
-    if (process_ask(arena, list.arg, 4096, COMMAND_MS, &out, &ignored) < 0) {
+    arg(&list, stopper->job->id);
+    if (cli_ask(&list, &stopper->job->tick, &out, &ignored) < 0) {
         return; /* it ended by itself meanwhile, or process_run kills the client */
     }
 }
 
-static int state_ask(struct cli *cli, struct arena *arena, const char *id, const char *what,
-                     const char **ret_text, struct err *err)
+static int state_ask(struct cli *cli, struct arena *arena, const struct sandbox_job *job,
+                     const char *what, const char **ret_text, struct err *err)
 {
     struct args_list list = {.arena = arena};
     struct bytes     out;
@@ -367,18 +383,18 @@ static int state_ask(struct cli *cli, struct arena *arena, const char *id, const
     args_program(&list, cli);
     arg(&list, "inspect");
     arg_pair(&list, "--format", what);
-    arg(&list, id);
-    TRY(process_ask(arena, list.arg, 4096, COMMAND_MS, &out, err));
+    arg(&list, job->id);
+    TRY(cli_ask(&list, &job->tick, &out, err));
     *ret_text = arena_text(arena, out);
     return 0;
 }
 
-static int oom_ask(struct cli *cli, const char *id, bool *ret_oom, struct err *err)
+static int oom_ask(struct cli *cli, const struct sandbox_job *job, bool *ret_oom, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     const char                  *killed;
 
-    TRY(state_ask(cli, arena, id, "{{.State.OOMKilled}}", &killed, err));
+    TRY(state_ask(cli, arena, job, "{{.State.OOMKilled}}", &killed, err));
     *ret_oom = strncmp(killed, "true", 4) == 0;
     return 0;
 }
@@ -388,10 +404,11 @@ static int cli_first_pid(void *self, const char *id, pid_t *ret_pid, struct err 
     CLEANUP(arena) struct arena *arena = arena_new();
     const struct timespec        a_little = {.tv_nsec = 20000000};
     int64_t                      until_us = clock_mono_us() + COMMAND_MS * 1000LL;
+    const struct sandbox_job     job = {.id = id};
     const char                  *pid;
 
     /* A container speaks before its engine has noted that it runs: until then its pid is 0. */
-    while (state_ask(self, arena, id, "{{.State.Pid}}", &pid, err) == 0) {
+    while (state_ask(self, arena, &job, "{{.State.Pid}}", &pid, err) == 0) {
         if (atoi(pid) > 0) {
             *ret_pid = (pid_t)atoi(pid);
             return 0;
@@ -410,7 +427,7 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
     struct cli                  *cli = self;
     CLEANUP(arena) struct arena *arena = arena_new();
     struct args_list             list = {.arena = arena};
-    struct stopper               stopper = {cli, run->job->id};
+    struct stopper               stopper = {cli, run->job};
     /* conmon leaves a file "oom" where it stands. */
     struct process process = {.argv = list.arg,
                               .cwd = cli->state,
@@ -431,9 +448,10 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
      * to the engine to say why; below that an engine's own failure may have left no container. */
     *ret_oom = false;
     if (ran == 0 && ret_end->exit_status >= KILLED_FROM) {
-        ran = oom_ask(cli, run->job->id, ret_oom, err);
+        ran = oom_ask(cli, run->job, ret_oom, err);
     }
-    if (cli_remove(cli, run->job->id, &second) < 0 && ran == 0 && ret_end->exit_status != 125) {
+    if (container_remove(cli, run->job->id, &run->job->tick, &second) < 0 && ran == 0 &&
+        ret_end->exit_status != 125) {
         *err = second;
         return err_add(err, "removing the sandbox");
     }

@@ -364,28 +364,54 @@ static int answer_take(void *self, struct bytes bytes, struct err *err)
     return keep_take(&asked->answer, bytes, err);
 }
 
-int process_ask(struct arena *arena, const char *const *argv, size_t most, int64_t wall_ms,
-                struct bytes *ret_out, struct err *err)
+int process_ask_ticking(struct arena *arena, const struct asking *asking, struct bytes *ret_out,
+                        struct err *err)
 {
     CLEANUP(buf) struct buf out = {0};
-    struct asked            asked = {.answer = {.most = most}};
+    struct asked            asked = {.answer = {.most = asking->most}};
     struct process_end      end;
-    struct process          process = {.argv = argv,
+    struct process          process = {.argv = asking->argv,
                                        .out = {answer_take, &asked},
                                        .err_out = {tail_take, &asked.said},
-                                       .wall_ms = wall_ms};
+                                       .tick = asking->tick,
+                                       .wall_ms = asking->wall_ms};
     int                     worked = process_run(&process, &end, err);
 
     out = asked.answer.buf;
     TRY(worked);
     *ret_out = arena_bytes(arena, buf_bytes(&out));
     if (end.timed_out) {
-        return err_set(err, ERR_SANDBOX_FAILED, "%s %s did not end within %lld ms", argv[0],
-                       argv[1] == NULL ? "" : argv[1], (long long)wall_ms);
+        return err_set(err, ERR_SANDBOX_FAILED, "%s %s did not end within %lld ms", asking->argv[0],
+                       asking->argv[1] == NULL ? "" : asking->argv[1], (long long)asking->wall_ms);
     }
     if (end.exit_status != 0) {
-        return err_set(err, ERR_SANDBOX_FAILED, "%s ended with %d: %s", argv[0], end.exit_status,
-                       tail_text(arena, &asked.said));
+        return err_set(err, ERR_SANDBOX_FAILED, "%s ended with %d: %s", asking->argv[0],
+                       end.exit_status, tail_text(arena, &asked.said));
     }
     return 0;
+}
+
+int process_ask(struct arena *arena, const char *const *argv, size_t most, int64_t wall_ms,
+                struct bytes *ret_out, struct err *err)
+{
+    struct asking asking = {.argv = argv, .most = most, .wall_ms = wall_ms};
+
+    return process_ask_ticking(arena, &asking, ret_out, err);
+}
+
+static int tick_whatever(void *self, struct err *err)
+{
+    const struct tick *tick = self;
+    struct err         ignored = {0};
+
+    (void)err;
+    if (tick->run != NULL) {
+        (void)!tick->run(tick->self, &ignored);
+    }
+    return 0;
+}
+
+struct tick tick_always(const struct tick *tick)
+{
+    return (struct tick){tick_whatever, (void *)tick};
 }

@@ -83,6 +83,20 @@ WARN_UNUSED int process_finish(struct running *running, struct process_end *ret_
 WARN_UNUSED int process_ask(struct arena *arena, const char *const *argv, size_t most,
                             int64_t wall_ms, struct bytes *ret_out, struct err *err);
 
+/* The same for who has a lease to keep: the program may take long, the tick goes on. */
+struct asking {
+    const char *const *argv;
+    size_t             most;
+    int64_t            wall_ms;
+    struct tick        tick;
+};
+WARN_UNUSED int process_ask_ticking(struct arena *arena, const struct asking *asking,
+                                    struct bytes *ret_out, struct err *err);
+
+/* Runs `tick`, which stays the caller's, and never fails: for what has to be done in any case, such
+ * as removing a container. A lease that was lost is found by the next one that may fail. */
+struct tick tick_always(const struct tick *tick);
+
 /* A sink into a struct buf that keeps the first `most` bytes. */
 struct keep {
     struct buf buf;
