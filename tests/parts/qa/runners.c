@@ -228,6 +228,34 @@ TEST(node, tells_of_a_test_that_fails_beside_its_subtests)
     expect_whole(validation, "/num_failed", 1);
 }
 
+/* Whoever waits for tests of a file that has none does so with a processor. */
+TEST(node, does_not_wait_for_tests_of_a_module_that_has_none)
+{
+    WORLD();
+    const struct value *validation = world_examine(
+        world,
+        world_snapshot(world,
+                       FILES("package.json", "{}", "test/helper.mjs",
+                             "import { writeFileSync } from 'node:fs';\n"
+                             "export const helped = await Promise.resolve(1);\n"
+                             "process.on('exit', () => {\n"
+                             "    writeFileSync('used', String(process.cpuUsage().user));\n"
+                             "});\n",
+                             "test/used.test.mjs",
+                             "import test from 'node:test';\nimport assert from 'node:assert';\n"
+                             "import { readFileSync } from 'node:fs';\n"
+                             "test('used', () => {\n"
+                             "    const used = Number(readFileSync('used'));\n"
+                             "    assert.ok(used < 2e6, `${used} us`);\n});\n")),
+        NULL);
+
+    if (node_is_missing(validation)) {
+        return;
+    }
+    expect_status(validation, "passed", NULL);
+    expect_whole(validation, "/num_passed", 1);
+}
+
 TEST(node, believes_hooks_callbacks_todos_subtests_and_modules)
 {
     WORLD();
