@@ -215,6 +215,37 @@ def qa_memory(_):
         return {"MiB": farm.status("worker-qa-1", "VmHWM") / MIB, "before": before}
 
 
+MANY = """import unittest
+from a import right
+class TestMany(unittest.TestCase): pass
+def one(n): return lambda self: self.assertTrue(n % 1000 or right)
+for n in range(20000): setattr(TestMany, f"test_many_that_have_a_name_as_people_give_them_{n}", one(n))
+"""
+
+
+def qa_thousands(_):
+    """20,000 tests before and after a fix that mends twenty of them."""
+    base = subprocess.run([os.path.join(ROOT, "deploy/images/make-base")], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+    with Farm("validate=1,finalize=1,qa=1,judge=0", PRT_SANDBOX="runc", PRT_QA_TIME="1h", PRT_QA_BASE_ROOTFS=base) as farm:
+        before = farm.status("worker-qa-1", "VmHWM") / MIB
+        session = os.path.join(farm.work, "session")
+        session_put(session, 0)
+        os.remove(os.path.join(session, "after/test_it.py"))
+        for name, right in (("before", 0), ("after", 1)):
+            os.makedirs(os.path.join(session, name), exist_ok=True)
+            for path, text in (("a.py", "right = %d\n" % right), ("test_many.py", MANY)):
+                with open(os.path.join(session, name, path), "w") as file:
+                    file.write(text)
+        trace = farm.prt("submit", session).strip()
+        farm.wait("SELECT count(*) FROM qa_results", "1", 800)
+        status, row = farm.database("SELECT status, pg_column_size(q.*) FROM qa_results q").split("|")
+        if status != "passed":
+            raise RuntimeError("the tests ended as %s" % status)
+        return {"MiB": farm.status("worker-qa-1", "VmHWM") / MIB, "before": before, "row KB": int(row) / 1000,
+                "document KB": len(farm.prt("view", trace, "--json")) / 1000}
+
+
 class Row:
     def __init__(self, what, goals, limit, measure, takes_s, once=False):
         self.what, self.goals, self.limit, self.measure = what, goals, limit, measure
@@ -240,6 +271,8 @@ ROWS = {
                    "32 KiB a connection of libmicrohttpd", waiting, 15, once=True),
     "qa_memory": Row("qa worker, two warm containers, a workspace of 500 MiB", {"MiB": ("<=", 64)},
                      "libraries; it grows by nothing", qa_memory, 60, once=True),
+    "qa_thousands": Row("qa worker, 20,000 tests before and after", {"MiB": ("<=", 64)},
+                        "names of tests, once a run", qa_thousands, 120, once=True),
     "two_workers": Row("2 validate workers over 1, catching up with 4,096 traces", {"ratio": (">=", 1.5)},
                        "two cores, which PostgreSQL and nats-server share; of few traces the chunks that one worker"
                        " has before the other's", two_workers, 60),
