@@ -9,7 +9,7 @@
 #include "crypto/crypto.h"
 #include "workers/qa/report/junit.h"
 
-static const struct junit_limits limits = {.tests = 50, .id_bytes = 100, .token_bytes = 4096};
+static const struct junit_limits limits = {.tests = 50, .id_bytes = 100, .token_bytes = 4096, .ids_bytes = 1 << 20};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -265,6 +265,14 @@ static const struct cheat lone[] = {
      "                if isinstance(one, socket.socket):\n"
      "                    one.sendall(json.dumps(['call', 1, 'reached']).encode() + b'\\n')\n"
      "            except OSError: pass\n"},
+    {HERE, "the witness told of a test with a name without end", "tampered", "protocol",
+     "conftest.py",
+     "import gc, socket\n"
+     "for one in gc.get_objects():\n"
+     "    try:\n"
+     "        if isinstance(one, socket.socket):\n"
+     "            one.sendall(b'[\"item\", \"' + b'x' * 500000 + b'\"]\\n')\n"
+     "    except OSError: pass\n"},
     {HERE, "the witness told of an end that is none", "tampered", NULL, "conftest.py",
      "import gc, os, socket\n"
      "def pytest_collection_finish():\n"

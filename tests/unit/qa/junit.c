@@ -7,7 +7,8 @@
 #include "crypto/crypto.h"
 #include "workers/qa/report/junit.h"
 
-static const struct junit_limits wide = {.tests = 1000, .id_bytes = 2048, .token_bytes = 1 << 20};
+static const struct junit_limits wide = {
+    .tests = 1000, .id_bytes = 2048, .token_bytes = 1 << 20, .ids_bytes = 1 << 20};
 
 static int read_text(struct arena *arena, const char *text, const struct junit_limits *limits,
                      struct test_report *ret_report, struct err *err)
@@ -114,9 +115,10 @@ TEST(junit, is_bounded_in_depth_tests_tags_and_ids)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      text = {0};
-    struct junit_limits          few = {.tests = 2, .id_bytes = 100, .token_bytes = 4096};
-    struct err                   err = {0};
-    struct test_report           report;
+    struct junit_limits          few = {
+                 .tests = 2, .id_bytes = 100, .token_bytes = 4096, .ids_bytes = 1 << 20};
+    struct err         err = {0};
+    struct test_report report;
 
     for (int i = 0; i < 100; i++) {
         buf_put_text(&text, "<testsuite>");
@@ -136,13 +138,35 @@ TEST(junit, is_bounded_in_depth_tests_tags_and_ids)
     CHECK_FAILS(read_text(arena, buf_text(&text), &few, &report, &err), ERR_TOO_LARGE);
 }
 
+/* Hostile code may name as many tests as there may be, as long as names may be. */
+TEST(junit, holds_no_more_names_than_it_may)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      text = {0};
+    const struct junit_limits    few = {
+           .tests = 100000, .id_bytes = 1024, .token_bytes = 4096, .ids_bytes = 1 << 20};
+    struct err         err = {0};
+    struct test_report report;
+
+    buf_put_text(&text, "<testsuite>");
+    for (int i = 0; i < 20000; i++) {
+        buf_format(&text, "<testcase file=\"test_a.py\" classname=\"test_a.%0500d\" name=\"%d\"/>",
+                   0, i);
+    }
+    buf_put_text(&text, "</testsuite>");
+    CHECK_FAILS(read_text(arena, buf_text(&text), &few, &report, &err), ERR_TOO_LARGE);
+    CHECK(strstr(err.story, "names") != NULL);
+    CHECK(arena_size(arena) < 4 << 20);
+}
+
 TEST(junit, keeps_two_long_ids_apart)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      text = {0};
-    struct junit_limits          few = {.tests = 10, .id_bytes = 100, .token_bytes = 4096};
-    struct err                   err = {0};
-    struct test_report           report;
+    struct junit_limits          few = {
+                 .tests = 10, .id_bytes = 100, .token_bytes = 4096, .ids_bytes = 1 << 20};
+    struct err         err = {0};
+    struct test_report report;
 
     CHECK_WORKS(crypto_setup(&err));
     buf_put_text(&text, "<testsuite>");

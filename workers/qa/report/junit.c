@@ -26,6 +26,7 @@ struct reader {
     int                        test_depth; /* where the open testcase is; 0: none */
     bool                       any;
     struct test_result         open;
+    size_t                     ids_bytes; /* so far */
 };
 
 static void reader_done(struct reader *reader)
@@ -130,6 +131,12 @@ static void test_open(struct reader *reader, const char **attributes)
         .id = id_bounded(reader, id_make(reader, attribute(attributes, "file"),
                                          attribute(attributes, "classname"), name)),
         .state = TEST_PASSED};
+    reader->ids_bytes += strlen(reader->open.id);
+    if (reader->ids_bytes > reader->limits->ids_bytes) {
+        (void)err_set(reader->err, ERR_TOO_LARGE, "the names of its tests have over %zu bytes",
+                      reader->limits->ids_bytes);
+        stop(reader);
+    }
 }
 
 struct outcome_row {

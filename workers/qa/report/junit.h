@@ -31,6 +31,7 @@ struct junit_limits {
     int64_t tests;
     size_t  id_bytes; /* longer ids are cut and end in the hash of the whole */
     size_t  token_bytes;
+    size_t  ids_bytes; /* all of them together */
 };
 
 /* Reads fd to its end. MALFORMED: not JUnit XML; TOO_LARGE: over a limit. In the arena. */

@@ -59,7 +59,7 @@ class Result(unittest.TestResult):
             test = test.test_case
         if test not in self.numbers:  # setUpClass or setUpModule, as "setUpClass (test_a.TestB)"
             self.unset[str(test).partition("(")[2].rstrip(")")] = (outcome, text)
-            self.tell("broken", str(test), "skipped" if outcome == "skipped" else "error", text)
+            self.tell("broken", shown(str(test)), "skipped" if outcome == "skipped" else "error", text)
         else:
             self.tell("report", self.numbers[test], "call", outcome, expected, time.monotonic() - self.start, text)
         self.bad += outcome not in ("passed", "skipped")

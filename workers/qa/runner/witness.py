@@ -37,7 +37,7 @@ import socket
 import time
 
 INPUTS = "/prt/in/"
-DUMPABLE, WITHDRAWN_S, LINE_MOST, TEXT_MOST = 4, 30, 1 << 20, 4 << 20
+DUMPABLE, WITHDRAWN_S, LINE_MOST, TEXT_MOST, NAME_MOST = 4, 30, 1 << 20, 4 << 20, 1024
 
 # The words of workers/qa/report/verdict.c for how a run ended.
 EXIT_REPORT, EXIT_USAGE, EXIT_LOST, EXIT_LACKING = 1, 4, 97, 98
@@ -69,14 +69,20 @@ class Ledger:
             raise Foul("protocol", f"{word!r} after the end")
         getattr(self, "on_" + word)(*told)
 
+    def named(self, name):
+        """Our own side cuts long names (shown)."""
+        if not isinstance(name, str) or len(name) > NAME_MOST:
+            raise Foul("protocol", f"a name without end: {str(name)[:80]!r}")
+        return name
+
     def on_item(self, name):
         if self.planned:
             raise Foul("protocol", f"{name!r} was added late")
-        own = "::".join(str(name).split("::")[-2:])
+        own = "::".join(self.named(name).split("::")[-2:])
         if own in self.names:
             self.names.remove(own)
             self.sentinels[len(self.items)] = None
-        self.items.append(str(name))
+        self.items.append(name)
 
     def on_planned(self):
         self.planned = True
@@ -120,7 +126,7 @@ class Ledger:
         self.open = None
 
     def on_broken(self, name, state, text):
-        self.broken.append((str(name), "skipped" if state == "skipped" else "error", str(text)[:8192]))
+        self.broken.append((self.named(name), "skipped" if state == "skipped" else "error", str(text)[:8192]))
 
     def on_changed(self, name):
         raise Foul("machinery", f"{name} is not what it was when the run began")
