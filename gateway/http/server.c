@@ -21,7 +21,7 @@
 #include "metric/metric.h"
 
 enum {
-    CONNECTION_MEMORY = 32 * 1024, /* libmicrohttpd's own for a connection: heads, read buffer */
+    CONNECTION_MEMORY = 16 * 1024, /* libmicrohttpd's own for a connection: heads, read buffer */
     BACKLOG = 1024,
     LOOK_AGAIN_MS = 5,
     SERIES_MOST = 128, /* twice what any program has */
