@@ -14,6 +14,7 @@ enum {
     PAUSE_LEAST_MS = 100, /* of the first pause in an outage; doubles */
     PAUSE_MOST_MS = 10000,
     LOOK_MS = 1000, /* how often the stream is looked after */
+    BUSY_PART = 8,  /* a batch of at least this part of the most means that many are to come */
     FLUSH_PART = 3  /* of the grace period is left when delivery_extend says STOPPING */
 };
 
@@ -33,6 +34,7 @@ struct loop {
     struct delivery        *in;    /* as opened: held[i].in == &in[i] */
     struct delivery        *group; /* those handed to the stage together */
     size_t                  held_count;
+    size_t                  last_count;  /* in the last batch */
     unsigned                outages;     /* in a row */
     bool                    stream_gone; /* the outage is the broker's */
     bool                    pull_probes; /* the open pull asks for one message at a time */
@@ -379,6 +381,13 @@ static int pull_ready(struct loop *loop, struct err *err)
     return loop->pull != NULL ? 0 : pull_open(&loop->pull, loop->farm->stream, &settings, err);
 }
 
+/* While a batch is worked on the next one comes in. Where that is not many, waiting for more costs
+ * each of them as long and saves hardly anything; where it is, all of them cost less. */
+static int64_t fill_ms(const struct loop *loop)
+{
+    return loop->last_count * BUSY_PART >= loop->most ? loop->farm->config->batch_wait : 0;
+}
+
 static int fetch(struct loop *loop, size_t *ret_count, struct err *err)
 {
     const struct config *config = loop->farm->config;
@@ -386,7 +395,7 @@ static int fetch(struct loop *loop, size_t *ret_count, struct err *err)
     size_t               most_bytes = loop->most > 1 ? (size_t)config->batch_bytes : SIZE_MAX;
 
     TRY(pull_ready(loop, err));
-    return pull_next(loop->pull, most, most_bytes, WAIT_MS, most > 1 ? config->batch_wait : 0,
+    return pull_next(loop->pull, most, most_bytes, WAIT_MS, most > 1 ? fill_ms(loop) : 0,
                      loop->msgs, ret_count, err);
 }
 
@@ -444,6 +453,7 @@ int loop_run(struct loop *loop, struct err *err)
         }
         look_after(loop);
         if (count > 0) {
+            loop->last_count = count;
             hold(loop, count);
             work_batch(loop, count);
             arena_reset(loop->arena);

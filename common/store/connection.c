@@ -66,6 +66,7 @@ void connection_drop(struct store *store)
     store->conn = NULL;
     store->prepared_count = 0;
     store->sent_count = 0;
+    store->pushed = store->copying = false;
     store->lost = store->in_transaction && !store->begin_owed;
 }
 
@@ -331,7 +332,7 @@ void store_rollback(struct store *store)
     if (store == NULL || !store->in_transaction) {
         return;
     }
-    if (store->sent_count > 0) {
+    if (store->sent_count > 0 || store->copying) {
         (void)!store_wait(store, &ignored);
     }
     if (store->conn != NULL && !store->begin_owed &&

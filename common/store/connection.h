@@ -62,6 +62,8 @@ struct store {
     size_t           prepared_count, prepared_room;
     struct sent     *sent;
     size_t           sent_count, sent_room;
+    bool             pushed;  /* with the end of them: nothing can be sent behind them */
+    bool             copying; /* a COPY has ended, and what the server says to it was not read */
 };
 
 static inline void result_free(PGresult *result)

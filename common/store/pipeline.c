@@ -3,6 +3,8 @@
  * pipeline.c - statements that go to the server and back together.
  *
  *   off --pipeline_open--> on (statements are sent and noted) --pipeline_wait--> off
+ *                           |                                    |
+ *                           +-----store_push--> pushed ----------+
  *
  * Each way there and back is two processes that wake each other: a batch of validate's asked nine
  * times, and at 1,000 chunks/s waited for that longer than for what it had asked. The server does
@@ -96,6 +98,19 @@ static int read_all(struct store *store, PGresult **ret_last, struct err *err)
     return failed;
 }
 
+int store_push(struct store *store, struct err *err)
+{
+    if (store->sent_count == 0 || store->pushed) {
+        return 0;
+    }
+    /* With their end: the server's limit for idle transactions counts from there. */
+    if (PQpipelineSync(store->conn) == 0) {
+        return connection_failed(store, "sending several statements", NULL, err);
+    }
+    store->pushed = true;
+    return 0;
+}
+
 int pipeline_wait(struct store *store, PGresult **ret_last, struct err *err)
 {
     CLEANUP(result) PGresult *last = NULL;
@@ -103,9 +118,8 @@ int pipeline_wait(struct store *store, PGresult **ret_last, struct err *err)
     struct err                ignored = {0};
     int                       failed;
 
-    if (PQpipelineSync(store->conn) == 0) {
-        return connection_failed(store, "sending several statements", NULL, err);
-    }
+    TRY(store_push(store, err));
+    store->pushed = false;
     failed = read_all(store, &last, err);
     store->sent_count = 0;
     if (store->conn == NULL) {
@@ -125,6 +139,12 @@ int pipeline_wait(struct store *store, PGresult **ret_last, struct err *err)
 
 int store_wait(struct store *store, struct err *err)
 {
+    if (store->copying) {
+        CLEANUP(result) PGresult *result = NULL;
+
+        store->copying = false;
+        TRY(connection_result(store, "COPY", &result, err));
+    }
     if (!store->begin_owed && store->sent_count == 0) {
         return 0;
     }

@@ -168,6 +168,9 @@ static int send_one(struct store *store, const struct statement *statement, cons
         fitted = *args;
     }
     TRY(connection_want(store, err));
+    if (store->pushed || store->copying) {
+        TRY(store_wait(store, err));
+    }
     TRY(statement_want(store, statement, &prepared, err));
     TRY(args_fit(&fitted, prepared, err));
     if (in_pipeline) {

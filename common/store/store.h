@@ -67,9 +67,11 @@ WARN_UNUSED int store_run(struct store *store, const struct statement *statement
                           const struct args *args, struct rows **ret_rows, struct err *err);
 /* Inside a transaction: sends a statement whose rows nobody wants, and does not wait. What waits for
  * the server next (store_run, store_wait, copy_open, store_commit) fails where this one fails, or
- * where it affects another number of rows than `affects` (-1: any). */
+ * where it affects another number of rows than `affects` (-1: any). store_push: the server begins with
+ * what was sent, if it has not yet, while the caller does something else. */
 WARN_UNUSED int store_send(struct store *store, const struct statement *statement,
                            const struct args *args, int64_t affects, struct err *err);
+WARN_UNUSED int store_push(struct store *store, struct err *err);
 WARN_UNUSED int store_wait(struct store *store, struct err *err);
 /* Only asks the server whether it understands the statement. */
 WARN_UNUSED int store_prepare(struct store *store, const struct statement *statement,
@@ -103,7 +105,8 @@ void            copy_small(struct copy *copy, int16_t small);  /* smallint */
 void            copy_int(struct copy *copy, int32_t whole);    /* integer */
 void            copy_bytes(struct copy *copy, struct bytes bytes); /* text, bytea, uuid */
 void            copy_null(struct copy *copy);
-/* Sends the rest; the error of any row shows here. Frees the copy in every case. */
+/* Sends the rest and does not wait: the error of any row shows with what waits for the server next.
+ * Frees the copy in every case. */
 WARN_UNUSED int copy_finish(struct copy *copy, struct err *err);
 
 /* -------- migrations: schemas/sql/NNNN_*.sql, compiled in, in order, under an advisory lock -------- */

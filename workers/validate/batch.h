@@ -5,7 +5,7 @@
  *   lock the traces, in order of id       batch.c
  *   what is known of these chunks?        batch.c
  *   take each entry, in order of seq      batch.c, order.c (which chunk is next), link.c (the chain)
- *   one COPY a table, one segment object  save.c, segment.c
+ *   rows, and one segment object          save.c, segment.c
  *   commit
  *
  * An attempt that fails leaves nothing behind but, at worst, an object nobody refers to (sweep.h).

@@ -4,16 +4,6 @@
 #include "workers/validate/payload.h"
 #include "workers/validate/segment.h"
 
-static int save_lines(struct batch *batch, struct segment *segment, struct err *err)
-{
-    if (batch->lines.size == 0) {
-        return 0;
-    }
-    segment_begin(segment, batch);
-    return events_add(batch->store, batch->arena, (const struct event_record *)batch->events.data,
-                      batch_event_count(batch), err);
-}
-
 /* What waits takes its payload along. */
 static void fill_in(struct batch *batch, struct record *record)
 {
@@ -65,20 +55,23 @@ static struct changes changes_of(struct batch *batch)
 
 static int save_chunks(struct batch *batch, struct err *err)
 {
-    const struct segment_record segment = {
-        .key = batch->segment_key,
-        .bytes = (int64_t)batch->lines.size,
-        .created_us = clock_us(),
-    };
-    struct changes changes = changes_of(batch);
+    const bool            lines = batch->lines.size > 0;
+    struct changes        changes = changes_of(batch);
+    struct segment_record segment = {.bytes = (int64_t)batch->lines.size};
+
+    if (lines) {
+        segment_name(batch);
+        segment.key = batch->segment_key;
+        segment.created_us = clock_us();
+    }
 
     if (changes.drops > 0) {
         TRY(chunks_drop(batch->store, batch->arena, changes.drop_trace, changes.drop_seq,
                         changes.drops, err));
     }
     if (changes.adds > 0) {
-        TRY(chunks_add(batch->store, batch->arena, batch->lines.size > 0 ? &segment : NULL,
-                       changes.add, changes.adds, err));
+        TRY(chunks_add(batch->store, batch->arena, lines ? &segment : NULL, changes.add,
+                       changes.adds, err));
     }
     return 0;
 }
@@ -96,14 +89,14 @@ static int save_traces(struct batch *batch, struct err *err)
     return count == 0 ? 0 : traces_save(batch->store, batch->arena, rows, count, err);
 }
 
-int batch_save(struct batch *batch, struct err *err)
+/* What only few batches have comes first: a statement that is sent for the first time waits for
+ * those before it. Events last: a COPY of many is still under way when this returns, and nothing
+ * can be sent behind it. */
+static int save_rows(struct batch *batch, struct err *err)
 {
     size_t artifacts = batch->artifacts.size / sizeof(struct artifact_record);
     size_t dead = batch->dead.size / sizeof(struct dead_record);
-    CLEANUP(segment) struct segment segment = {0};
 
-    TRY(save_lines(batch, &segment, err));
-    TRY(save_chunks(batch, err));
     if (artifacts > 0) {
         TRY(artifacts_save(batch->store, batch->arena,
                            (const struct artifact_record *)batch->artifacts.data, artifacts, err));
@@ -117,6 +110,19 @@ int batch_save(struct batch *batch, struct err *err)
                      batch->key_count - batch->key_known, err));
     }
     TRY(save_traces(batch, err));
-    TRY(store_wait(batch->store, err)); /* the segment is put meanwhile */
-    return segment_finish(&segment, err);
+    TRY(save_chunks(batch, err));
+    if (batch_event_count(batch) > 0) {
+        TRY(events_add(batch->store, batch->arena, (const struct event_record *)batch->events.data,
+                       batch_event_count(batch), err));
+    }
+    return store_push(batch->store, err);
+}
+
+int batch_save(struct batch *batch, struct err *err)
+{
+    TRY(save_rows(batch, err));
+    if (batch->lines.size > 0) {
+        TRY(segment_put(batch, err));
+    }
+    return store_wait(batch->store, err);
 }

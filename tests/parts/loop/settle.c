@@ -72,6 +72,24 @@ TEST(loop, hands_a_batch_stage_many_at_once)
     CHECK(atomic_load(&toy_largest) > 1 && atomic_load(&toy_largest) <= 16);
 }
 
+TEST(loop, keeps_few_messages_not_waiting_for_more)
+{
+    CLEANUP(world) struct world world = {0};
+    char                        trace[32];
+
+    if (!world_open(&world)) {
+        return;
+    }
+    world.config.batch_wait = 3600 * 1000;
+    CHECK(world_run(&world, &toy_batch_stage));
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(trace, sizeof(trace), "ok-%d", i);
+        CHECK(world_send(&world, trace, NULL, NULL));
+        CHECK(world_idle(&world));
+    }
+    CHECK_NUMBER(world_count(&world, "PRT_RESULT"), 3);
+}
+
 TEST(loop, answers_the_gateway_that_waits)
 {
     CLEANUP(world) struct world world = {0};

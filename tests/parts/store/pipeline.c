@@ -10,10 +10,18 @@ static const struct statement make = {
 static const struct statement add = {"add",
                                      "INSERT INTO step SELECT $1, (SELECT count(*) FROM step)", 1};
 static const struct statement move = {"move", "UPDATE step SET id = id + $1", 1};
+/* Takes a lock; the other waits until somebody has it. */
+static const struct statement tell = {"tell", "SELECT 1 FROM pg_advisory_xact_lock($1)", 1};
+static const struct statement hear = {
+    "hear",
+    "DO $$ BEGIN WHILE pg_try_advisory_lock(1) LOOP PERFORM pg_advisory_unlock(1);"
+    " PERFORM pg_sleep(0.005); END LOOP; END $$",
+    0};
 static const struct statement sum = {
     "sum", "SELECT count(*), coalesce(sum(id * was), 0)::bigint FROM step", 0};
 
 struct bench {
+    const char   *url;
     struct arena *arena;
     struct store *store;
 };
@@ -28,12 +36,20 @@ static inline void bench_cleanup(struct bench *bench)
     bench_done(bench);
 }
 
-static struct bench bench_new(void)
+static struct bench bench_on(const char *url)
 {
-    struct bench bench = {.arena = arena_new()};
+    struct bench bench = {.url = url, .arena = arena_new()};
     struct err   err = {0};
 
-    CHECK_WORKS(store_open(&bench.store, postgres_database(), "test", &err));
+    CHECK_WORKS(store_open(&bench.store, url, "test", &err));
+    return bench;
+}
+
+static struct bench bench_new(void)
+{
+    struct bench bench = bench_on(postgres_database());
+    struct err   err = {0};
+
     CHECK_WORKS(store_run(bench.store, &make, NULL, NULL, &err));
     return bench;
 }
@@ -146,6 +162,42 @@ TEST(pipeline, a_copy_comes_behind_what_was_sent_before_it)
     CHECK_WORKS(send(&bench, &add, 5, 1, &err));
     CHECK_WORKS(store_commit(bench.store, &err));
     check_sum(&bench, 3, 2 * 3 + 5 * 2);
+}
+
+TEST(pipeline, a_copy_that_nobody_waited_for_is_rolled_back)
+{
+    CLEANUP(bench) struct bench bench = bench_new();
+    struct copy                *copy = NULL;
+    struct err                  err = {0};
+
+    for (int clashes = 0; clashes < 2; clashes++) {
+        CHECK_WORKS(store_begin(bench.store, &err));
+        CHECK_WORKS(
+            copy_open(&copy, bench.store, "COPY step (id) FROM STDIN (FORMAT binary)", 1, &err));
+        for (int i = 0; i < 2; i++) {
+            copy_row(copy);
+            copy_whole(copy, clashes == 1 ? 7 : i);
+        }
+        CHECK_WORKS(copy_finish(copy, &err));
+        store_rollback(bench.store);
+        check_sum(&bench, 0, 0);
+    }
+}
+
+TEST(pipeline, what_was_pushed_is_done_while_nobody_waits_for_it)
+{
+    CLEANUP(bench) struct bench bench = bench_new();
+    CLEANUP(bench) struct bench other = bench_on(bench.url);
+    struct err                  err = {0};
+
+    CHECK_WORKS(store_begin(bench.store, &err));
+    CHECK_WORKS(send(&bench, &add, 1, 1, &err));
+    CHECK_WORKS(send(&bench, &tell, 1, 1, &err));
+    CHECK_WORKS(store_push(bench.store, &err));
+    CHECK_WORKS(store_run(other.store, &hear, NULL, NULL, &err)); /* waits until it was told */
+    CHECK_WORKS(send(&bench, &add, 2, 1, &err)); /* after the end of what was pushed */
+    CHECK_WORKS(store_commit(bench.store, &err));
+    check_sum(&bench, 2, 2);
 }
 
 TEST(pipeline, nothing_of_what_a_killed_server_was_sent_slips_into_the_next_connection)
