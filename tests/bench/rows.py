@@ -260,7 +260,8 @@ ROWS = {
     "cpu_100": Row("CPU an event, 100 a chunk, 512 connections", {"us": ("<=", 18)},
                    "COPY into trace_events; canonical bytes and hashes", lambda seconds: cpu(seconds, 100), 30),
     "latency": Row("verdict at 1,000 chunks/s", {"p50 ms": ("<=", 5), "p99 ms": ("<=", 25)},
-                   "2 ms to fill a batch, a segment's fsync, a commit", latency, 20),
+                   "three ways to the database and a segment's two syncs for few chunks; the cores, which all share",
+                   latency, 20),
     "async": Row("respond-async over a raw publisher, while validate stands still", {"ratio": (">=", 0.45)},
                  "HTTP and JSON share the cores with the broker and the load generator; the raw publisher"
                  " has neither", respond_async, 40),
