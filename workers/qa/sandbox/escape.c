@@ -32,7 +32,7 @@ const struct sandbox_limits escape_limits = {.memory_bytes = 256 << 20,
                                              .open_files = 128,
                                              .log_bytes = 100000,
                                              .result_bytes = 200000,
-                                             .wall_ms = 120000}; /* of a busy machine */
+                                             .wall_ms = 60000};
 
 static void row_put(struct escape_rows *rows, struct escape_row row)
 {
