@@ -35,7 +35,9 @@ REFUSED = (errno.EPERM, errno.ENOSYS, errno.EACCES)
 WITHIN = {"run a program with its owner's rights from the workspace": "gVisor heeds no suid bit and says so of no mount",
           "open /dev/fuse": "gVisor's own device; nothing can be mounted through it",
           "be spared by the kernel when memory runs out": "the host kills the sandbox as a whole",
-          "run before everybody else": "the host gives the sandbox its CPU time as a whole"}
+          "run before everybody else": "the host gives the sandbox its CPU time as a whole",
+          "read the environment of the first process": "opened, and no secret is in it",
+          "write the output of the first process": "opened, but a report needs a seal that lies in memory"}
 
 
 class Denied(Exception):
