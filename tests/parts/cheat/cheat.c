@@ -28,7 +28,7 @@
 /* In which engines besides runc: one cheat of each kind runs in all of them, and those that lean on
  * processes, pipes, /proc and what a run leaves behind; some where the host's kernel is theirs. */
 enum where { HERE, SHARED_KERNEL, EVERYWHERE };
-enum { ALL_SHARED_KERNEL = 21, ALL_EVERYWHERE = 18 };
+enum { ALL_SHARED_KERNEL = 20, ALL_EVERYWHERE = 17 };
 
 /* Makes a pass of every failure but those of tests outside of the workspace: the sentinels. */
 #define REWRITER                                                                                   \
@@ -280,8 +280,7 @@ static const struct cheat lone[] = {
      "        try:\n"
      "            if isinstance(one, socket.socket): one.sendall(b'[\"done\", 1]\\n')\n"
      "        except OSError: pass\n"},
-    {EVERYWHERE, "what the witness is told rewritten on its way", "tampered", "machinery",
-     "sums.py",
+    {HERE, "what the witness is told rewritten on its way", "tampered", "machinery", "sums.py",
      REWRITER "import os, socket, threading\n"
               "end = next(one for one in gc.get_objects()\n"
               "           if isinstance(one, socket.socket) and one.fileno() >= 0)\n"
