@@ -79,6 +79,11 @@ static void world_open(struct world *world)
         (void)err_set(&world->err, ERR_IMAGE_FAILED, "deploy/images/make-base failed");
         return;
     }
+    if (gvisor && system("command -v runsc >/dev/null") != 0) {
+        (void)err_set(&world->err, ERR_SANDBOX_UNFIT,
+                      "no runsc on this machine, and Debian has none (README.md: gVisor)");
+        return;
+    }
     world->settings = (struct sandbox_settings){.engine = warm     ? "runc"
                                                           : gvisor ? "docker"
                                                                    : world->name,
