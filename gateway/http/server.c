@@ -244,8 +244,8 @@ static void stop_listening(struct http_server *server)
             (void)MHD_quiesce_daemon(server->daemons[i]);
         }
     }
-    fd_close(server->listen_fd);
-    server->listen_fd = -1;
+    /* Refuses from now on. Not closed: a loop may still be taking it out of its epoll. */
+    (void)shutdown(server->listen_fd, SHUT_RDWR);
 }
 
 void http_server_drain(struct http_server *server, int64_t grace_ms)
@@ -275,6 +275,8 @@ void http_server_stop(struct http_server *server)
         clock_sleep_ms(LOOK_AGAIN_MS);
     }
     stop_daemons(server);
+    fd_close(server->listen_fd);
+    server->listen_fd = -1;
     reaper_stop(server);
 }
 
