@@ -14,4 +14,6 @@ sleeps=$(sources 'tests/*' | grep -vE '^tests/(tree|bench|lib)/' | xargs grep -n
 [ -z "$sleeps" ] || complain "a test that sleeps: $sleeps"
 open=$(sources '*.c' '*.h' '*.sh' '*.js' '*.py' | grep -v '^tests/tree/' | xargs grep -nE 'TODO|FIXME|XXX' 2>/dev/null | grep -v 'XXXXXX' || true)
 [ -z "$open" ] || complain "left open: $open"
+merging=$(git -C "$root" grep -nE '^(<{7} |>{7} |={7}$)' -- . ':!*.md' || true)
+[ -z "$merging" ] || complain "two sides of a merge: $merging"
 exit $wrong

@@ -5,16 +5,11 @@ usage: python3 -s witness.py PERFORMER
 
 The code under test lives in the child: same interpreter as its tests, same uid as everything here. What it must not be
 able to do is speak for them. So this process never imports anything of the workspace, cannot be looked into (it is not
-<<<<<<< HEAD
 dumpable: no /proc/PID/mem, fd or environ for others of its uid; gVisor denies them mem alone, and that is where the nonce
-is), is the only one that holds the result's pipe, and the only one that has read /prt/in/order, which the worker empties before any code under test has started. The report ends in a seal
-made with the order's nonce. Who kills this process, or writes into the pipe by another way, leaves no sealed report.
-=======
-dumpable: no /proc/PID/mem, fd or environ for others of its uid), is the only one that holds the result's pipe, and the only
-one that has read /prt/in/order, which the worker empties before any code under test has started: it hears "ready", empties
-the order, and hears "begun" before that start. The report ends in a seal made with the order's nonce. Who kills this
-process, or writes into the pipe by another way, leaves no sealed report.
->>>>>>> dad5f5c (Have every cheat run in warm containers, and believe no status once code runs)
+is), is the only one that holds the result's pipe, and the only one that has read /prt/in/order, which the worker empties
+before any code under test has started: it hears "ready", empties the order, and hears "begun" before that start. The report
+ends in a seal made with the order's nonce. Who kills this process, or writes into the pipe by another way, leaves no sealed
+report.
 
 The child tells what happens as it happens (see Ledger); each passed test needs evidence besides its outcome.
 

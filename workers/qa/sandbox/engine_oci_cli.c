@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +21,7 @@
 
 enum {
     COMMAND_MS = 60000,
+    LOOK_AGAIN_MS = 20,
     SHM_MB = 64,
     NPROC_SHARE =
         64, /* RLIMIT_NPROC counts all sandboxes of one uid; the exact limit is the cgroup's */
@@ -402,7 +402,6 @@ static int oom_ask(struct cli *cli, const struct sandbox_job *job, bool *ret_oom
 static int cli_first_pid(void *self, const char *id, pid_t *ret_pid, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    const struct timespec        a_little = {.tv_nsec = 20000000};
     int64_t                      until_us = clock_mono_us() + COMMAND_MS * 1000LL;
     const struct sandbox_job     job = {.id = id};
     const char                  *pid;
@@ -416,7 +415,7 @@ static int cli_first_pid(void *self, const char *id, pid_t *ret_pid, struct err 
         if (clock_mono_us() > until_us) {
             return err_set(err, ERR_SANDBOX_FAILED, "it does not say which process the sandbox is");
         }
-        (void)nanosleep(&a_little, NULL);
+        clock_sleep_ms(LOOK_AGAIN_MS);
     }
     return -1;
 }

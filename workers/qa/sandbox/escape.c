@@ -177,14 +177,10 @@ static int attempts_from(const struct suite *suite, struct escape_rows *rows, bo
     int ran = mode_run(suite, "attempts", rows->count, (struct sink){keep_take, &said}, &end, err);
 
     if (ran == 0) {
-        const char *death =
-            end.outcome == SANDBOX_OOM
-                ? "killed at the memory limit, with its sandbox"
-                : arena_format(suite->arena, "its sandbox died of it, exit %d", end.exit_status);
-
         rows->warm = end.warm;
         ran = escape_read(suite->arena, arena_text(suite->arena, buf_bytes(&said.buf)),
-                          end.outcome == SANDBOX_TIMEOUT ? NULL : death, rows, ret_ended, err);
+                          end.outcome == SANDBOX_TIMEOUT ? NULL : death_of(suite, &end), rows,
+                          ret_ended, err);
     }
     buf_done(&said.buf);
     return ran;
