@@ -2,47 +2,11 @@
 /* Both versions of cgroups, on trees of files that look like theirs. */
 #include "lib/test.h"
 
-#include <stdlib.h>
-
 #include "base/fd.h"
+#include "tree.h"
 #include "workers/qa/sandbox/cgroup.h"
 
 static const struct sandbox_limits limits = {.memory_bytes = 1 << 30, .cpus = 2, .pids = 100};
-
-struct tree {
-    struct arena *arena;
-    char          root[32];
-};
-
-static void tree_done(struct tree *tree)
-{
-    struct err err = {0};
-
-    CHECK_WORKS(dir_remove(tree->root, &err));
-    arena_free(tree->arena);
-}
-static inline void tree_cleanup(struct tree *slot)
-{
-    tree_done(slot);
-}
-
-static void put(const struct tree *tree, const char *below, const char *text)
-{
-    const char *path = arena_format(tree->arena, "%s/%s", tree->root, below);
-    struct err  err = {0};
-
-    CHECK_WORKS(dir_make(arena_format(tree->arena, "%.*s", (int)(strrchr(path, '/') - path), path),
-                         0755, &err));
-    CHECK_WORKS(file_replace(path, bytes_of(text), 0644, &err));
-}
-
-static struct tree tree_new(void)
-{
-    struct tree tree = {.arena = arena_new(), .root = "/tmp/prt-cgroup-XXXXXX"};
-
-    CHECK(mkdtemp(tree.root) != NULL);
-    return tree;
-}
 
 #define GROUP "pr-telemetry/job/"
 
@@ -50,12 +14,12 @@ static struct tree tree_v2(void)
 {
     struct tree tree = tree_new();
 
-    put(&tree, "cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma\n");
-    put(&tree, GROUP "memory.max", "1073741824\n");
-    put(&tree, GROUP "memory.swap.max", "0\n");
-    put(&tree, GROUP "pids.max", "100\n");
-    put(&tree, GROUP "cpu.max", "200000 100000\n");
-    put(&tree, GROUP "memory.events",
+    tree_put(&tree, "cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma\n");
+    tree_put(&tree, GROUP "memory.max", "1073741824\n");
+    tree_put(&tree, GROUP "memory.swap.max", "0\n");
+    tree_put(&tree, GROUP "pids.max", "100\n");
+    tree_put(&tree, GROUP "cpu.max", "200000 100000\n");
+    tree_put(&tree, GROUP "memory.events",
         "low 0\nhigh 0\nmax 7\noom 0\noom_kill 0\noom_group_kill 0\n");
     return tree;
 }
@@ -64,17 +28,17 @@ static struct tree tree_v1(void)
 {
     struct tree tree = tree_new();
 
-    put(&tree, "memory/tasks", "");
-    put(&tree, "pids/tasks", "");
-    put(&tree, "cpu/tasks", "");
-    put(&tree, "cpu/cpu.cfs_quota_us", "-1\n");
-    put(&tree, "memory/memory.memsw.limit_in_bytes", "9223372036854771712\n");
-    put(&tree, "memory/" GROUP "memory.limit_in_bytes", "1073741824\n");
-    put(&tree, "memory/" GROUP "memory.memsw.limit_in_bytes", "1073741824\n");
-    put(&tree, "memory/" GROUP "memory.oom_control",
+    tree_put(&tree, "memory/tasks", "");
+    tree_put(&tree, "pids/tasks", "");
+    tree_put(&tree, "cpu/tasks", "");
+    tree_put(&tree, "cpu/cpu.cfs_quota_us", "-1\n");
+    tree_put(&tree, "memory/memory.memsw.limit_in_bytes", "9223372036854771712\n");
+    tree_put(&tree, "memory/" GROUP "memory.limit_in_bytes", "1073741824\n");
+    tree_put(&tree, "memory/" GROUP "memory.memsw.limit_in_bytes", "1073741824\n");
+    tree_put(&tree, "memory/" GROUP "memory.oom_control",
         "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
-    put(&tree, "pids/" GROUP "pids.max", "100\n");
-    put(&tree, "cpu/" GROUP "cpu.cfs_quota_us", "200000\n");
+    tree_put(&tree, "pids/" GROUP "pids.max", "100\n");
+    tree_put(&tree, "cpu/" GROUP "cpu.cfs_quota_us", "200000\n");
     return tree;
 }
 
@@ -92,7 +56,7 @@ static void refuses(struct tree tree, const char *file, const char *text, const 
     bool       oom = false;
     struct err err = {0};
 
-    put(&tree, file, text);
+    tree_put(&tree, file, text);
     CHECK_FAILS(judge(&tree, &oom, &err), ERR_SANDBOX_UNFIT);
     if (strstr(err.story, word) == NULL) {
         test_failed(__FILE__, __LINE__, "\"%s\" does not name %s", err.story, word);
@@ -139,9 +103,9 @@ TEST(cgroup, sees_that_the_kernel_killed_for_memory)
     bool                      oom = false;
     struct err                err = {0};
 
-    put(&one, "memory/" GROUP "memory.oom_control",
+    tree_put(&one, "memory/" GROUP "memory.oom_control",
         "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
-    put(&two, GROUP "memory.events", "max 9\noom 1\noom_kill 2\noom_group_kill 0\n");
+    tree_put(&two, GROUP "memory.events", "max 9\noom 1\noom_kill 2\noom_group_kill 0\n");
     CHECK_WORKS(judge(&one, &oom, &err));
     CHECK(oom);
     oom = false;
@@ -156,11 +120,11 @@ TEST(cgroup, refuses_a_machine_that_lacks_a_controller_and_names_it)
     struct cgroups            cgroups;
     struct err                err = {0};
 
-    put(&one, "memory/tasks", "");
-    put(&one, "cpu/tasks", "");
+    tree_put(&one, "memory/tasks", "");
+    tree_put(&one, "cpu/tasks", "");
     CHECK_FAILS(cgroups_find(one.root, &cgroups, &err), ERR_SANDBOX_UNFIT);
     CHECK(strstr(err.story, "pids") != NULL);
-    put(&two, "cgroup.controllers", "cpu pids memory_other\n");
+    tree_put(&two, "cgroup.controllers", "cpu pids memory_other\n");
     CHECK_FAILS(cgroups_find(two.root, &cgroups, &err), ERR_SANDBOX_UNFIT);
     CHECK(strstr(err.story, "memory") != NULL && strstr(err.story, "cgroup.controllers") != NULL);
 }
@@ -183,19 +147,19 @@ TEST(cgroup, makes_room_in_a_root_that_is_a_containers_own_and_in_no_other)
     struct cgroups            cgroups;
     struct err                err = {0};
 
-    put(&machine, "cgroup.subtree_control", "cpuset io\n");
+    tree_put(&machine, "cgroup.subtree_control", "cpuset io\n");
     CHECK_WORKS(cgroups_find(machine.root, &cgroups, &err));
     CHECK_WORKS(cgroups_make_room(&cgroups, &err));
     CHECK_TEXT(text_of(&machine, "cgroup.subtree_control"), "cpuset io\n");
 
-    put(&pod, "cgroup.type", "domain\n");
-    put(&pod, "cgroup.procs", "");
-    put(&pod, "cgroup.subtree_control", "");
-    put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
+    tree_put(&pod, "cgroup.type", "domain\n");
+    tree_put(&pod, "cgroup.procs", "");
+    tree_put(&pod, "cgroup.subtree_control", "");
+    tree_put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
     CHECK_WORKS(cgroups_find(pod.root, &cgroups, &err));
     CHECK_WORKS(cgroups_make_room(&cgroups, &err));
     CHECK_TEXT(text_of(&pod, "cgroup.subtree_control"), "+memory +pids +cpu");
-    put(&pod, "cgroup.subtree_control", "cpu memory pids\n");
+    tree_put(&pod, "cgroup.subtree_control", "cpu memory pids\n");
     CHECK_WORKS(cgroups_make_room(&cgroups, &err));
     CHECK_TEXT(text_of(&pod, "cgroup.subtree_control"), "cpu memory pids\n");
 }
@@ -206,10 +170,10 @@ TEST(cgroup, moves_no_process_that_has_no_number_here)
     struct cgroups            cgroups;
     struct err                err = {0};
 
-    put(&pod, "cgroup.type", "domain\n");
-    put(&pod, "cgroup.procs", "12\n0\n13\n");
-    put(&pod, "cgroup.subtree_control", "");
-    put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
+    tree_put(&pod, "cgroup.type", "domain\n");
+    tree_put(&pod, "cgroup.procs", "12\n0\n13\n");
+    tree_put(&pod, "cgroup.subtree_control", "");
+    tree_put(&pod, CGROUP_WORKERS "/cgroup.procs", "");
     CHECK_WORKS(cgroups_find(pod.root, &cgroups, &err));
     CHECK_FAILS(cgroups_make_room(&cgroups, &err), ERR_SANDBOX_UNFIT);
     CHECK_TEXT(text_of(&pod, CGROUP_WORKERS "/cgroup.procs"), "12\n");

@@ -50,14 +50,16 @@ struct group_row {
     const char *key, *controller, *v1, *v2;
 };
 
+/* clang-format off */
 static const struct group_row group_rows[] = {
-    /* key        controller  v1                             v2                */
-    {"host-memory", "memory", "memory.limit_in_bytes", "memory.max"},
-    {"host-swap", "memory", "memory.memsw.limit_in_bytes", NULL},
-    {"host-swap2", "memory", NULL, "memory.swap.max"},
-    {"host-pids", "pids", "pids.max", "pids.max"},
-    {"host-cpu", "cpu", "cpu.cfs_quota_us", "cpu.max"},
+/*    key            controller  v1                             v2                 */
+    { "host-memory", "memory",   "memory.limit_in_bytes",       "memory.max"      },
+    { "host-swap",   "memory",   "memory.memsw.limit_in_bytes", NULL              },
+    { "host-swap2",  "memory",   NULL,                          "memory.swap.max" },
+    { "host-pids",   "pids",     "pids.max",                    "pids.max"        },
+    { "host-cpu",    "cpu",      "cpu.cfs_quota_us",            "cpu.max"         },
 };
+/* clang-format on */
 
 /* A quota of another period than ours, in ours. v1 keeps the period in a file of its own. */
 static const char *quota_of(struct arena *arena, const char *quota, const char *period)

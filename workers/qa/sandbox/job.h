@@ -2,9 +2,9 @@
 /*
  * job.h - the directory of one qa job, and how to tell whether its worker still lives.
  *
- *   DIR/jobs.lock        held shared while a directory is made, alone while dead ones are looked
- * for DIR/jobs/<id>/lock   locked for as long as the worker that made it lives DIR/jobs/<id>/...
- * snapshots, inputs; gone with the job
+ *   DIR/jobs.lock        held shared while a directory is made, alone while dead ones are sought
+ *   DIR/jobs/<id>/lock   locked for as long as the worker that made it lives
+ *   DIR/jobs/<id>/...    snapshots, inputs; gone with the job
  *
  * A lock goes with its process however that ends, so there is nothing to time out and nothing to
  * guess.
