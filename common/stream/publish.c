@@ -293,6 +293,18 @@ static int overloaded(struct stream *stream, struct err *err)
                    stream->publisher.slot_count);
 }
 
+/* A subject is written into a line of NATS's protocol as it is: a space or a newline in it would
+ * make the rest of it another command. */
+static int check_subject(const char *subject, struct err *err)
+{
+    for (const char *at = subject; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7f) {
+            return err_set(err, ERR_BUG, "a subject holds byte 0x%02x", (unsigned char)*at);
+        }
+    }
+    return *subject == '\0' ? err_set(err, ERR_BUG, "a subject is empty") : 0;
+}
+
 /* With wait_us > 0 waits so long for a place in the window. */
 static int publish_in_slot(struct stream *stream, const struct publication *what, int64_t wait_us,
                            publish_done done, void *arg, struct err *err)
@@ -305,6 +317,7 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
     bool              ours;
     int               at;
 
+    TRY(check_subject(what->subject, err));
     TRY(stream_connected(stream, err));
     (void)pthread_mutex_lock(&publisher->lock);
     for (int64_t now = since; may_publish_later(stream, now, since, wait_us);

@@ -10,18 +10,18 @@
 #include "metric/metric.h"
 
 enum {
-    ACK_WAIT_MS = 5000,    /* for JetStream's acknowledgement where no verdict is waited for */
-    KEY_MOST = 255,        /* characters of an Idempotency-Key */
-    WAIT_MOST_MS = 60000   /* of Prefer: wait */
+    ACK_WAIT_MS = 5000,  /* for JetStream's acknowledgement where no verdict is waited for */
+    KEY_MOST = 255,      /* characters of an Idempotency-Key */
+    WAIT_MOST_MS = 60000 /* of Prefer: wait */
 };
 
 /* One message on its way; freed by publish_stored, which comes exactly once. */
 struct flight {
     struct http_server *server;
-    uint64_t          ticket;
-    int64_t           began_us;
-    enum message_kind kind;
-    bool              ack_is_enough;
+    uint64_t            ticket;
+    int64_t             began_us;
+    enum message_kind   kind;
+    bool                ack_is_enough;
 };
 
 /* What a waiting exchange waits for. */
@@ -40,7 +40,7 @@ static struct waiting *waiting_of(struct exchange *x)
 
 static void publish_stored(void *arg, uint64_t seq, const struct err *failed)
 {
-    struct flight  *flight = arg;
+    struct flight   *flight = arg;
     struct exchange *x;
 
     (void)seq;
@@ -106,7 +106,8 @@ static void answer_verdict(struct exchange *x, const struct verdict_reply *reply
     }
 }
 
-static void verdict_came(struct gateway *gateway, uint64_t ticket, const struct verdict_reply *reply)
+static void verdict_came(struct gateway *gateway, uint64_t ticket,
+                         const struct verdict_reply *reply)
 {
     struct exchange *x = exchange_claim(gateway->server, ticket);
 
@@ -157,9 +158,8 @@ void publish_reply_came(void *arg, const char *subject, struct bytes body)
     const char     *dot = strrchr(subject, '.');
     struct bytes    ticket = bytes_of(dot == NULL ? "" : dot + 1);
     struct err      err = {0};
-    int             failed = bytes_is(ticket, VERDICTS_TOKEN)
-                                 ? many_came(gateway, body, &err)
-                                 : one_came(gateway, ticket, body, &err);
+    int             failed = bytes_is(ticket, VERDICTS_TOKEN) ? many_came(gateway, body, &err)
+                                                              : one_came(gateway, ticket, body, &err);
 
     if (failed < 0) {
         metric_add(METRIC_gateway_verdicts, 2, 1);
@@ -234,11 +234,11 @@ struct large {
 
 static int put_claim(struct reader *reader, struct exchange *x, struct err *err)
 {
-    struct large *large = x->waits;
+    struct large           *large = x->waits;
     CLEANUP(buf) struct buf real = large->message;
     CLEANUP(buf) struct buf message = {0};
-    struct blob_store  *blob = reader_blob(reader, err);
-    const struct message travels = envelope(x, &large->publish);
+    struct blob_store      *blob = reader_blob(reader, err);
+    const struct message    travels = envelope(x, &large->publish);
 
     if (blob == NULL) {
         return -1;
@@ -267,12 +267,25 @@ static int publish_large(struct exchange *x, const struct publish *publish, stru
     return 0;
 }
 
+/* A trace's id becomes part of a subject, and the subject part of a line to NATS. An upload token
+ * names a trace of ours; beside an API key stands whatever the path says. */
+static int check_trace_id(const struct publish *publish, struct err *err)
+{
+    return subject_name_ok(bytes_of(publish->trace))
+               ? 0
+               : err_set(err, ERR_TRACE_UNKNOWN, "\"%.160s\" is no trace's id", publish->trace);
+}
+
 int publish_message(struct exchange *x, const struct publish *publish, struct err *err)
 {
     struct gateway *gateway = gateway_of(x);
-    struct scratch *scratch = scratch_take(gateway);
-    struct message  message = envelope(x, publish);
+    struct scratch *scratch;
+    struct message  message;
     int             result = 0;
+
+    TRY(check_trace_id(publish, err));
+    scratch = scratch_take(gateway);
+    message = envelope(x, publish);
 
     message.body = publish->body;
     message_write(&scratch->message, &message);

@@ -9,9 +9,9 @@
 TEST(requests, a_broken_body_is_400_with_the_byte_where_it_breaks)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
-    struct value       problem;
-    const char        *token;
+    struct http_answer           answer;
+    struct value                 problem;
+    const char                  *token;
 
     if (world == NULL) {
         return;
@@ -52,9 +52,9 @@ TEST(requests, a_wrong_field_is_422_with_a_pointer_to_it)
         {"[]", ""},
     };
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
-    struct value       problem;
-    const char        *token;
+    struct http_answer           answer;
+    struct value                 problem;
+    const char                  *token;
 
     if (world == NULL) {
         return;
@@ -88,9 +88,8 @@ static const char *told(struct world *world, const char *body)
 
         all = arena_format(world->arena, "%s%s ", all, json_text(world, &problem, pointer));
     }
-    return arena_format(
-        world->arena, "%s+%lld", all,
-        (long long)value_whole_or(value_get(&problem, "problems_omitted"), 0));
+    return arena_format(world->arena, "%s+%lld", all,
+                        (long long)value_whole_or(value_get(&problem, "problems_omitted"), 0));
 }
 
 TEST(requests, a_new_trace_is_told_everything_that_is_wrong_with_it)
@@ -123,7 +122,7 @@ TEST(requests, a_new_trace_is_told_everything_that_is_wrong_with_it)
 TEST(requests, unknown_routes_methods_and_media_have_their_codes)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
+    struct http_answer           answer;
 
     if (world == NULL) {
         return;
@@ -170,7 +169,8 @@ TEST(requests, a_body_over_the_limit_is_413_however_it_is_sent)
     buf_format(&large, "{\"chunk_id\":\"%020000d\"}", 1);
     answer = world_ask(world, &(struct ask){.method = "POST",
                                             .path = path_of(world, trace, "/events:ingest"),
-                                            .token = token, .body = buf_bytes(&large)});
+                                            .token = token,
+                                            .body = buf_bytes(&large)});
     CHECK_PROBLEM(&answer, 413, "too_large");
 
     fd = raw_open(world); /* no Content-Length: it shows only as it comes */
@@ -196,7 +196,7 @@ static const char *token_with(struct world *world, const char *key_hex, const ch
                               int64_t expires_s)
 {
     CLEANUP(buf) struct buf out = {0};
-    uint8_t key[KEY_BYTES];
+    uint8_t                 key[KEY_BYTES];
 
     CHECK(hex_read(key, sizeof(key), bytes_of(key_hex)));
     CLEANUP(tokens) struct tokens *tokens = tokens_new(key, NULL);
@@ -210,9 +210,9 @@ TEST(requests, a_token_that_does_not_fit_is_401_or_403)
     static const char ours[] = "1111111111111111111111111111111111111111111111111111111111111111";
     static const char theirs[] = "2222222222222222222222222222222222222222222222222222222222222222";
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
-    const char        *token, *other;
-    const char        *ingest;
+    struct http_answer           answer;
+    const char                  *token, *other;
+    const char                  *ingest;
 
     if (world == NULL) {
         return;
@@ -241,6 +241,38 @@ TEST(requests, a_token_that_does_not_fit_is_401_or_403)
     CHECK_PROBLEM(&answer, 403, "forbidden");
     answer = world_post(world, ingest, token_with(world, ours, trace, 4000000000), chunk);
     CHECK_NUMBER(answer.status, 200);
+}
+
+/* The paths' traces stand beside an API key, not in a token: nothing of them may become a command
+ * to NATS. */
+TEST(requests, a_trace_in_the_path_that_is_no_name_reaches_no_subject)
+{
+    static const char *const traces[] = {
+        "a%20b",
+        "a.b",
+        "%3E",
+        "*",
+        "a%0D%0A",
+        "a%C3%BC",
+        "x%200%0D%0A%0D%0APUB%20prt.ingest.dev.trace-victim.erase%200%0D%0A%0D%0APUB%20y",
+        "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
+        "1234567890123456789012345678901234567890123456789",
+    };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    const char                  *token;
+    int                          seen;
+
+    if (world == NULL) {
+        return;
+    }
+    seen = world_seen(world);
+    for (size_t i = 0; i < COUNT_OF(traces); i++) {
+        answer = world_post(world, path_of(world, traces[i], "/complete"), DEV_KEY, "{}");
+        CHECK_PROBLEM(&answer, 404, "trace_unknown");
+    }
+    CHECK_NUMBER(world_seen(world), seen);
+    CHECK(world_trace(world, &token) != NULL); /* the connection to NATS is unharmed */
 }
 
 TEST(requests, the_dev_key_is_unknown_where_it_is_not_allowed)
@@ -272,7 +304,7 @@ static void add_key(struct world *world, const char *key, const char *tenant, co
 TEST(requests, a_new_api_key_is_good_at_once_and_for_its_role_only)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
+    struct http_answer           answer;
 
     if (world == NULL) {
         return;
@@ -311,16 +343,18 @@ TEST(requests, too_many_a_second_are_429_with_the_time_to_wait)
 TEST(requests, every_answer_has_a_request_id_the_clients_own_if_it_is_sane)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    struct http_answer answer;
+    struct http_answer           answer;
 
     if (world == NULL) {
         return;
     }
-    answer = world_ask(world, &(struct ask){.method = "GET", .path = "/healthz",
+    answer = world_ask(world, &(struct ask){.method = "GET",
+                                            .path = "/healthz",
                                             .more = {{"X-Request-Id", "mine-1.2_3"}},
                                             .more_count = 1});
     CHECK_TEXT(http_answer_header(&answer, "x-request-id"), "mine-1.2_3");
-    answer = world_ask(world, &(struct ask){.method = "GET", .path = "/healthz",
+    answer = world_ask(world, &(struct ask){.method = "GET",
+                                            .path = "/healthz",
                                             .more = {{"X-Request-Id", "not \"mine\""}},
                                             .more_count = 1});
     CHECK_NUMBER(strlen(http_answer_header(&answer, "x-request-id")), 16);
@@ -329,8 +363,8 @@ TEST(requests, every_answer_has_a_request_id_the_clients_own_if_it_is_sane)
 TEST(requests, head_answers_without_a_body_and_a_connection_takes_many)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
-    const char *heard;
-    int         fd;
+    const char                  *heard;
+    int                          fd;
 
     if (world == NULL) {
         return;

@@ -216,6 +216,26 @@ TEST(publish, refuses_a_message_over_the_servers_limit)
     CHECK_FAILS(stream_publish(stream, &one, NULL, &err), ERR_TOO_LARGE);
 }
 
+TEST(publish, lets_no_subject_become_a_second_command)
+{
+    static const char *const subjects[] = {
+        "",
+        "prt.ingest.acme.a b.chunk",
+        "prt.ingest.acme.a\tb.chunk",
+        "prt.ingest.acme.a 0\r\n\r\nPUB prt.ingest.other.t.erase 0\r\n\r\nPUB x.chunk",
+    };
+    CLEANUP(stream) struct stream *stream = world_stream();
+    const struct publication sane = {.subject = "prt.ingest.acme.t.chunk", .body = BYTES("x")};
+    struct err               err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+        const struct publication one = {.subject = subjects[i], .body = BYTES("{}")};
+
+        CHECK_FAILS(stream_publish(stream, &one, NULL, &err), ERR_BUG);
+    }
+    CHECK_WORKS(stream_publish(stream, &sane, NULL, &err));
+}
+
 TEST(publish, says_when_no_stream_takes_the_subject)
 {
     CLEANUP(stream) struct stream *stream = world_stream();
