@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/crypto.h"
 #include "trace/secret.h"
 
 static const char *const kind_names[] = {
@@ -152,32 +153,101 @@ struct bytes redact_text(struct arena *arena, struct bytes text, struct redactio
     return arena_bytes(arena, buf_bytes(&out));
 }
 
-static bool is_taken(const struct value *map, uint32_t but, struct bytes name)
+/* -------- names --------
+ *
+ * Two names that held secrets must not become one: the second gets a number. Whoever sends a map of
+ * nothing but such names must not get more than a look or two at each, so the names that are taken
+ * lie in a table, by a hash that a sender can't aim at, with the number to be tried next. */
+
+struct taken_name {
+    struct bytes name; /* data NULL: nobody's place */
+    unsigned     next;
+};
+
+struct taken_names {
+    struct taken_name *places;
+    size_t             room; /* a power of two; at least half of it stays empty */
+    struct hmac       *hmac; /* NULL until a name was replaced */
+};
+
+/* The place that holds the name, or the empty one where it would be. */
+static struct taken_name *place_of_name(const struct taken_names *taken, struct bytes name)
 {
-    for (uint32_t i = 0; i < map->count; i++) {
-        if (i != but && bytes_equal(map->as.members[i].name, name)) {
-            return true;
+    uint8_t  hash[HASH_BYTES];
+    uint64_t at;
+
+    hmac_of(taken->hmac, &name, 1, hash);
+    memcpy(&at, hash, sizeof(at));
+    for (at &= taken->room - 1; taken->places[at].name.data != NULL;
+         at = (at + 1) & (taken->room - 1)) {
+        if (bytes_equal(taken->places[at].name, name)) {
+            break;
         }
     }
-    return false;
+    return &taken->places[at];
 }
 
-/* Two names that held secrets must not become one. */
-static void redact_name(struct arena *arena, struct value *map, uint32_t at,
-                        struct redactions *redactions)
+static bool take_name(struct taken_names *taken, struct bytes name)
 {
-    struct value_member *member = &map->as.members[at];
-    struct bytes         name = redact_text(arena, member->name, redactions);
-    struct bytes         free_name = name;
+    struct taken_name *place = place_of_name(taken, name);
 
-    if (name.data == member->name.data) {
-        return;
+    if (place->name.data != NULL) {
+        return false;
     }
-    for (unsigned n = 2; is_taken(map, at, free_name); n++) {
-        free_name = bytes_of(
-            arena_format(arena, "%.*s %u", (int)name.size, (const char *)name.data, n));
+    *place = (struct taken_name){name, 2};
+    return true;
+}
+
+/* All names of the map, with room for as many new ones. */
+static void take_names(struct taken_names *taken, struct arena *arena, const struct value *map)
+{
+    uint8_t seed[HASH_BYTES];
+
+    random_bytes(seed, sizeof(seed));
+    taken->hmac = hmac_new((struct bytes){seed, sizeof(seed)});
+    for (taken->room = 8; taken->room < 4 * (size_t)map->count; taken->room *= 2) {
     }
-    member->name = free_name;
+    taken->places = arena_zero(arena, taken->room, sizeof(*taken->places));
+    for (uint32_t i = 0; i < map->count; i++) {
+        (void)take_name(taken, map->as.members[i].name);
+    }
+}
+
+static struct bytes free_name(struct taken_names *taken, struct arena *arena, struct bytes name)
+{
+    struct taken_name *place;
+
+    if (take_name(taken, name)) {
+        return name;
+    }
+    place = place_of_name(taken, name);
+    for (;;) {
+        struct bytes numbered = bytes_of(
+            arena_format(arena, "%.*s %u", (int)name.size, (const char *)name.data, place->next++));
+
+        if (take_name(taken, numbered)) {
+            return numbered;
+        }
+    }
+}
+
+static void redact_names(struct arena *arena, struct value *map, struct redactions *redactions)
+{
+    struct taken_names taken = {0};
+
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct value_member *member = &map->as.members[i];
+        struct bytes         name = redact_text(arena, member->name, redactions);
+
+        if (name.data == member->name.data) {
+            continue;
+        }
+        if (taken.hmac == NULL) {
+            take_names(&taken, arena, map);
+        }
+        member->name = free_name(&taken, arena, name);
+    }
+    hmac_free(taken.hmac);
 }
 
 void redact_value(struct arena *arena, struct value *value, struct redactions *redactions)
@@ -192,8 +262,8 @@ void redact_value(struct arena *arena, struct value *value, struct redactions *r
         }
         return;
     case VALUE_MAP:
+        redact_names(arena, value, redactions);
         for (uint32_t i = 0; i < value->count; i++) {
-            redact_name(arena, value, i, redactions);
             redact_value(arena, &value->as.members[i].value, redactions);
         }
         return;

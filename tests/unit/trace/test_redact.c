@@ -211,6 +211,30 @@ TEST(redact, replaces_secrets_in_names_and_keeps_the_names_apart)
     CHECK_NUMBER(found.count[SECRET_cloud_token], 2);
 }
 
+/* 20,000 of them took longer than anybody waited: each was compared with all, for each number. */
+TEST(redact, looks_at_each_of_many_names_once)
+{
+    enum { NAMES = 20000, LAST = NAMES - 1 };
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 map = value_map();
+    struct redactions            found = {{0}};
+
+    map.as.members = arena_get(arena, (NAMES + 1) * sizeof(*map.as.members));
+    map.as.members[map.count++] =
+        (struct value_member){BYTES("[REDACTED:cloud_token] 3"), value_null()};
+    for (unsigned i = 0; i < NAMES; i++) {
+        map.as.members[map.count++] = (struct value_member){
+            bytes_of(arena_format(arena, "AKIA" "Z7Q2MNOPRS%06u", i)), value_null()};
+    }
+    redact_value(arena, &map, &found);
+    CHECK_NUMBER(found.count[SECRET_cloud_token], NAMES);
+    CHECK(bytes_is(map.as.members[1].name, "[REDACTED:cloud_token]"));
+    CHECK(bytes_is(map.as.members[2].name, "[REDACTED:cloud_token] 2"));
+    CHECK(bytes_is(map.as.members[3].name, "[REDACTED:cloud_token] 4")); /* 3 was there */
+    CHECK(bytes_is(map.as.members[1 + LAST].name,
+                   arena_format(arena, "[REDACTED:cloud_token] %d", NAMES + 1)));
+}
+
 TEST(redact, says_nothing_of_what_was_not_found)
 {
     CLEANUP(buf) struct buf out = {0};
