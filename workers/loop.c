@@ -309,22 +309,42 @@ static void note_outage(const struct delivery *in, struct err *seen)
     }
 }
 
-/* The stage gets those together that nothing is known against; the others each alone. */
-static void work_batch(struct loop *loop, size_t count)
+/* Opens those from `first` on, and no more once their bodies fill a batch: a claim check is small
+ * and what it stands for is not. Returns how many. */
+static size_t open_some(struct loop *loop, size_t first, size_t count, struct err *outage)
 {
-    size_t    *alone = arena_get(loop->arena, count * sizeof(*alone));
-    size_t     alone_count = 0;
-    size_t     group_count = 0;
-    struct err outage = {0};
+    const size_t most_bytes = (size_t)loop->farm->config->batch_bytes;
+    size_t       bytes = 0;
+    size_t       at = first;
 
-    for (size_t i = 0; i < count; i++) {
+    for (; at < count && (at == first || bytes < most_bytes); at++) {
+        struct delivery *in = &loop->in[at];
+
+        if (open_one(loop, in, &loop->held[at]) < 0) {
+            outbox_clear(loop->outbox);
+            settle_group(loop, in, 1);
+            note_outage(in, outage);
+        }
+        bytes += in->message.body.size;
+    }
+    return at - first;
+}
+
+/* The stage gets those together that nothing is known against; the others each alone. */
+static size_t work_some(struct loop *loop, size_t first, size_t count, struct err *outage)
+{
+    size_t  some = open_some(loop, first, count, outage);
+    size_t *alone = arena_get(loop->arena, some * sizeof(*alone));
+    size_t  alone_count = 0;
+    size_t  group_count = 0;
+
+    for (size_t i = first; i < first + some; i++) {
         struct held *held = &loop->held[i];
 
-        if (open_one(loop, &loop->in[i], held) < 0) {
-            outbox_clear(loop->outbox);
-            settle_group(loop, &loop->in[i], 1);
-            note_outage(&loop->in[i], &outage);
-        } else if (held->used > 0) {
+        if (held->msg == NULL) {
+            continue; /* could not be opened, and is settled */
+        }
+        if (held->used > 0) {
             alone[alone_count++] = i;
         } else {
             held->in = &loop->group[group_count++];
@@ -335,11 +355,39 @@ static void work_batch(struct loop *loop, size_t count)
         work_on(loop, loop->group, group_count);
     }
     for (size_t i = 0; i < group_count; i++) {
-        note_outage(&loop->group[i], &outage);
+        note_outage(&loop->group[i], outage);
     }
     for (size_t i = 0; i < alone_count; i++) {
         work_on(loop, &loop->in[alone[i]], 1);
-        note_outage(&loop->in[alone[i]], &outage);
+        note_outage(&loop->in[alone[i]], outage);
+    }
+    return some;
+}
+
+/* Those from `first` on go back unread, and it costs them no try. */
+static void put_back(struct loop *loop, size_t first, size_t count, const struct err *why)
+{
+    outbox_clear(loop->outbox);
+    for (size_t i = first; i < count; i++) {
+        delivery_fill(&loop->in[i], &loop->held[i], loop->arena, &loop->log);
+        loop->in[i].err = *why;
+        settle_group(loop, &loop->in[i], 1);
+    }
+}
+
+static void work_batch(struct loop *loop, size_t count)
+{
+    struct err outage = {0};
+    struct err stopping = {0};
+    size_t     done = work_some(loop, 0, count, &outage);
+
+    while (done < count && outage.code == ERR_NONE && !is_stopping(loop)) {
+        arena_reset(loop->arena);
+        done += work_some(loop, done, count, &outage);
+    }
+    if (done < count) {
+        (void)err_set(&stopping, ERR_STOPPING, "the worker stops; another one takes it up");
+        put_back(loop, done, count, outage.code == ERR_NONE ? &stopping : &outage);
     }
     if (outage.code != ERR_NONE) {
         outage_seen(loop, &outage);

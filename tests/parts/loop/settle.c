@@ -414,3 +414,38 @@ TEST(loop, redeems_claim_checks_and_refuses_what_does_not_match)
     CHECK(world_dead(&world, arena, "ok-missing", &letter));
     CHECK_TEXT(letter.reason, "blob_missing");
 }
+
+/* A claim check is a few hundred bytes: 256 of them would bring two gigabytes at once. */
+TEST(loop, holds_no_more_bodies_at_once_than_fill_a_batch)
+{
+    enum { BODY = 300 << 10, CLAIMS = 12 };
+    CLEANUP(world) struct world world = {0};
+    CLEANUP(buf) struct buf     body = {0};
+    CLEANUP(buf) struct buf     bytes = {0};
+    struct message              message = {.kind = MESSAGE_WORK};
+    char                        hash[HASH_HEX];
+    char                        trace[32];
+    struct err                  err = {0};
+
+    if (!world_open(&world)) {
+        return;
+    }
+    buf_reserve(&body, BODY);
+    memset(body.data, ' ', BODY);
+    msgpack_put_text(&bytes, (struct bytes){body.data, BODY});
+    body.size = 0;
+    message.body = buf_bytes(&bytes);
+    message_write(&body, &message);
+    sha256_hex(buf_bytes(&body), hash);
+    CHECK_WORKS(blob_put(world.farm.blob, BUCKET_CHUNKS, "claims/20261120/cc", buf_bytes(&body),
+                         "application/msgpack", &err));
+    for (int i = 0; i < CLAIMS; i++) {
+        (void)snprintf(trace, sizeof(trace), "ok-%d", i);
+        CHECK(send_claim(&world, trace, "claims/20261120/cc", hash, (int64_t)body.size));
+    }
+    CHECK(world_run(&world, &toy_batch_stage));
+    CHECK(world_idle(&world));
+    CHECK_NUMBER(world_count(&world, "PRT_RESULT"), CLAIMS);
+    /* A megabyte a batch, and the one that goes over it. */
+    CHECK(atomic_load(&toy_largest) > 1 && atomic_load(&toy_largest) <= 4);
+}
