@@ -80,19 +80,19 @@ static bool same_text(struct bytes text, const char *other)
     return text.size == strlen(other) && starts_with(text, other);
 }
 
-/* Decimal digits only, at most 15 of them; -1 otherwise. */
+/* Decimal digits only; -1 otherwise, or where they are more than an int64_t holds. */
 static int64_t digits(const char *text, size_t size)
 {
     int64_t value = 0;
 
-    if (size == 0 || size > 15) {
+    if (size == 0) {
         return -1;
     }
     for (size_t i = 0; i < size; i++) {
-        if (!isdigit((unsigned char)text[i])) {
+        if (!isdigit((unsigned char)text[i]) || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, text[i] - '0', &value)) {
             return -1;
         }
-        value = value * 10 + (text[i] - '0');
     }
     return value;
 }

@@ -167,5 +167,14 @@ TEST(whole, is_read_within_its_range)
     CHECK_FAILS(field_whole("limit", "", 0, 100, &whole, &err), ERR_SCHEMA);
     CHECK_FAILS(field_whole("limit", "-1", 0, 100, &whole, &err), ERR_SCHEMA);
     CHECK_FAILS(field_whole("limit", "5x", 0, 100, &whole, &err), ERR_SCHEMA);
+    /* A seq may be a time in microseconds, and a page's `next` is given back as it came. */
+    CHECK_WORKS(field_whole("from_seq", "1772524821400001", 0, INT64_MAX, &whole, &err));
+    CHECK_NUMBER(whole, 1772524821400001);
+    CHECK_WORKS(field_whole("from_seq", "9223372036854775807", 0, INT64_MAX, &whole, &err));
+    CHECK(whole == INT64_MAX);
+    CHECK_FAILS(field_whole("from_seq", "9223372036854775808", 0, INT64_MAX, &whole, &err),
+                ERR_SCHEMA);
+    CHECK_FAILS(field_whole("from_seq", "99999999999999999999", 0, INT64_MAX, &whole, &err),
+                ERR_SCHEMA);
     CHECK_NUMBER(whole, 100);
 }
