@@ -42,7 +42,7 @@ static int show(struct reader *reader, struct exchange *x, struct err *err)
                         row.size_bytes);
     exchange_header(x, "ETag", tag);
     exchange_header(x, "Accept-Ranges", "bytes");
-    if (field_lists(wanted->if_none_match, tag)) {
+    if (field_holds_tag(wanted->if_none_match, tag)) {
         exchange_answer(x, 304, NULL, BYTES(""));
         return READ_ANSWERED;
     }

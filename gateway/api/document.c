@@ -106,7 +106,7 @@ static int show(struct reader *reader, struct exchange *x, struct err *err)
                        all ? "-all" : "");
     exchange_header(x, "ETag", tag);
     exchange_header(x, "Cache-Control", "no-cache");
-    if (field_lists(x->work, tag)) {
+    if (field_holds_tag(x->work, tag)) {
         exchange_answer(x, 304, NULL, BYTES(""));
         return READ_ANSWERED;
     }

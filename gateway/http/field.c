@@ -216,12 +216,15 @@ bool field_accepts(const char *value, const char *type)
     return quality > 0 && quality >= accept_quality(value, "application/json", false);
 }
 
-bool field_lists(const char *value, const char *token)
+bool field_holds_tag(const char *value, const char *tag)
 {
     struct bytes item;
 
     while (value != NULL && list_next(&value, &item)) {
-        if (same_text(item, token)) {
+        if (item.size > 2 && memcmp(item.data, "W/", 2) == 0) {
+            item = (struct bytes){item.data + 2, item.size - 2};
+        }
+        if (bytes_is(item, tag) || bytes_is(item, "*")) {
             return true;
         }
     }

@@ -37,8 +37,9 @@ bool field_type_is(const char *value, const char *type);
 /* Does an Accept field name `type` with a higher quality than JSON's? Absent: no. */
 bool field_accepts(const char *value, const char *type);
 
-/* Does a comma-separated field (If-None-Match, Connection) hold this token? */
-bool field_lists(const char *value, const char *token);
+/* Does If-None-Match hold this strong tag? As RFC 9110 compares there: weakly, which is how a proxy
+ * that compresses gives tags on; "*" is any. */
+bool field_holds_tag(const char *value, const char *tag);
 
 /* May a client's X-Request-Id be used as ours: 1..64 of [A-Za-z0-9._-]. A traceparent in the form
  * of W3C Trace Context, version 00? */

@@ -75,7 +75,7 @@ static void check_fields(struct arena *arena, const char *value)
     check_range(value);
     (void)field_type_is(value, "application/json");
     (void)field_accepts(value, "application/x-ndjson");
-    (void)field_lists(value, "close");
+    (void)field_holds_tag(value, "\"close\"");
     if (field_request_id_ok(value)) {
         MUST(value[0] != '\0' && strlen(value) <= 64 && strspn(value, "\r\n\t \"") == 0);
     }

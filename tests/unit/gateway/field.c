@@ -127,13 +127,6 @@ TEST(media, answers_in_the_type_that_is_preferred)
     CHECK(!field_accepts("application/msgpack;q=0", "application/msgpack"));
 }
 
-TEST(tokens_of_lists, are_found_among_others)
-{
-    CHECK(field_lists("\"a\", \"b\"", "\"b\""));
-    CHECK(!field_lists("\"ab\"", "\"a\""));
-    CHECK(!field_lists(NULL, "x"));
-}
-
 TEST(request_id, is_taken_when_it_is_sane)
 {
     CHECK(field_request_id_ok("a-B_9.z"));
@@ -153,6 +146,18 @@ TEST(traceparent, is_taken_in_its_one_form)
     CHECK(!field_traceparent_ok("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"));
     CHECK(!field_traceparent_ok("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0"));
     CHECK(!field_traceparent_ok(""));
+}
+
+TEST(tag, is_found_weak_or_strong_and_among_others)
+{
+    static const char tag[] = "\"9f-1-2\"";
+
+    CHECK(!field_holds_tag(NULL, tag));
+    CHECK(!field_holds_tag("", tag));
+    CHECK(!field_holds_tag("\"9f-1-3\", W/\"9f-1\", 9f-1-2, W/", tag));
+    CHECK(field_holds_tag("\"9f-1-2\"", tag));
+    CHECK(field_holds_tag("\"0\" , W/\"9f-1-2\"", tag));
+    CHECK(field_holds_tag("*", tag));
 }
 
 TEST(whole, is_read_within_its_range)
