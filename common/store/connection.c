@@ -286,6 +286,11 @@ int store_check(struct store *store, int64_t timeout_ms, struct err *err)
     return failed;
 }
 
+void store_wait_at_most(struct store *store, int64_t timeout_ms)
+{
+    store->timeout_ms = timeout_ms;
+}
+
 const char *store_clash_constraint(const struct store *store)
 {
     return store->constraint;

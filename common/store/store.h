@@ -26,6 +26,8 @@ WARN_UNUSED int store_open(struct store **ret_store, const char *url, const char
 void            store_close(struct store *store);
 DEFINE_CLEANUP(store, struct store *, store_close)
 WARN_UNUSED int store_check(struct store *store, int64_t timeout_ms, struct err *err);
+/* How long an answer may take before the connection is given up: STORE_DOWN. */
+void            store_wait_at_most(struct store *store, int64_t timeout_ms);
 
 /* Of a statement that can be done in but one way, whatever is in its tables: inside a transaction it
  * is not planned anew each time. */

@@ -278,7 +278,9 @@ static int open_all(struct gateway *gateway, struct err *err)
     gateway->keys = keys_new(config->dev_key);
     TRY(farm_open(&gateway->farm, config, FARM_STREAM, "prt-gateway", START_WAIT_MS, err));
     TRY(stream_listen(gateway->farm.stream, publish_reply_came, gateway, &gateway->inbox, err));
-    TRY(readers_open(&gateway->readers, config, gateway->keys, err));
+    TRY(readers_open(&gateway->readers, config, (size_t)config->reader_threads, gateway->keys,
+                     err));
+    TRY(readers_open(&gateway->checker, config, 1, NULL, err));
     return open_server(gateway, err);
 }
 
@@ -307,6 +309,7 @@ void gateway_close(struct gateway *gateway, int64_t grace_ms)
     farm_close(&gateway->farm); /* from here on no verdict looks for its request */
     http_server_close(gateway->server);
     readers_close(gateway->readers);
+    readers_close(gateway->checker);
     tokens_free(gateway->tokens);
     keys_free(gateway->keys);
     rates_free(gateway->rates);

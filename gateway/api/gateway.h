@@ -18,6 +18,15 @@
 
 struct scratches;
 
+enum { DEPENDENCIES = 3 };
+
+/* What the last look at the dependencies found. The checker's thread's alone. */
+struct readiness {
+    int64_t     began_us;            /* clock_mono_us; 0: nobody has looked yet */
+    const char *found[DEPENDENCIES]; /* "ok" or the error's name */
+    bool        ready;
+};
+
 struct gateway {
     const struct config *config;
     struct farm          farm;   /* its stream; readers open the rest for themselves */
@@ -25,6 +34,8 @@ struct gateway {
     struct tokens       *tokens;
     struct keys         *keys;
     struct readers      *readers;
+    struct readers      *checker; /* one that only looks: it is there when all readers wait */
+    struct readiness     readiness;
     struct scratches    *scratches;
     struct rates        *rates;
     struct http_server  *server;

@@ -2,6 +2,7 @@
 /*
  * health.c - is the process alive, is everything there that it needs, and what does it accept?
  */
+#include "base/clock.h"
 #include "gateway/api/gateway.h"
 #include "gateway/api/resources.h"
 #include "log/log.h"
@@ -38,37 +39,56 @@ static int check_blob(struct reader *reader, struct exchange *x, struct err *err
 static const struct {
     const char *name;
     int (*check)(struct reader *reader, struct exchange *x, struct err *err);
-} dependencies[] = {
+} dependencies[DEPENDENCIES] = {
     {"stream", check_stream},
     {"store", check_store},
     {"blob", check_blob},
 };
 
-static int check_all(struct reader *reader, struct exchange *x, struct err *err)
+static void look(struct reader *reader, struct exchange *x, struct readiness *readiness,
+                 struct err *err)
 {
-    struct value answer = value_map();
-    bool         ready = true;
-
+    readiness->began_us = clock_mono_us();
+    readiness->ready = true;
     for (size_t i = 0; i < COUNT_OF(dependencies); i++) {
-        const char *found = "ok";
-
+        readiness->found[i] = "ok";
         err_clear(err);
         if (dependencies[i].check(reader, x, err) < 0) {
-            ready = false;
-            found = err_name(err->code); /* the story names hosts: it is for the log */
+            readiness->ready = false;
+            readiness->found[i] = err_name(err->code); /* the story names hosts: for the log */
             LOG(NULL, DEBUG, "dependency not ready", KV("dependency", dependencies[i].name),
-                KV("code", found), KV("story", err->story));
+                KV("code", readiness->found[i]), KV("story", err->story));
         }
-        value_put(x->arena, &answer, dependencies[i].name, value_text(found));
     }
-    value_put(x->arena, &answer, "status", value_text(ready ? "ready" : "not ready"));
-    answer_value(x, ready ? 200 : 503, &answer);
+}
+
+/* All who asked while one look took its seconds are answered by the next one. */
+static int check_all(struct reader *reader, struct exchange *x, struct err *err)
+{
+    struct readiness *readiness = &gateway_of(x)->readiness;
+    struct value      answer = value_map();
+
+    if (readiness->began_us == 0 || readiness->began_us < x->began_mono_us) {
+        look(reader, x, readiness, err);
+    }
+    for (size_t i = 0; i < COUNT_OF(dependencies); i++) {
+        value_put(x->arena, &answer, dependencies[i].name, value_text(readiness->found[i]));
+    }
+    value_put(x->arena, &answer, "status", value_text(readiness->ready ? "ready" : "not ready"));
+    if (!readiness->ready) {
+        exchange_header(x, "Retry-After", "1");
+    }
+    answer_value(x, readiness->ready ? 200 : 503, &answer);
     return READ_ANSWERED;
 }
 
 void ready_show(struct exchange *x)
 {
-    read_with(x, check_all);
+    struct err err = {0};
+
+    if (readers_put(gateway_of(x)->checker, x, check_all, &err) < 0) {
+        exchange_refuse(x, &err);
+    }
 }
 
 void limits_show(struct exchange *x)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,7 +18,10 @@
 enum { QUEUE_MOST = 1024, WAKE_MS = 1000, COPY_BLOCK = 1024 * 1024 };
 /* The accounts are a sum over all traces: each gateway spends at most a twentieth of one connection
  * on them, however many traces there are. */
-enum { ACCOUNTS_US = 5 * 1000 * 1000, ACCOUNTS_REST = 20 };
+enum { ACCOUNTS_US = 5 * 1000 * 1000, ACCOUNTS_REST = 20, ACCOUNTS_WAIT_MS = 90 * 1000 };
+/* Of the database: how long a client is kept waiting for it, from when on a failure looks like one
+ * that hangs, how long a sign of life may take, and how long it is left alone then. */
+enum { STORE_WAIT_MS = 10 * 1000, SLOW_US = 1000 * 1000, SIGN_MS = 1000, ALONE_US = 1000 * 1000 };
 
 struct job {
     struct exchange *x;
@@ -30,6 +34,7 @@ struct reader {
     struct blob_store *blob;
     pthread_t          thread;
     bool               started;
+    bool               probes; /* asks the database that hung whether it is back */
 };
 
 struct readers {
@@ -41,19 +46,59 @@ struct readers {
     size_t               first, count;
     bool                 stop;
     int64_t              accounts_due_us; /* under the lock; INT64_MAX while somebody reads them */
-    size_t               reader_count;
-    struct reader       *reader;
+    _Atomic int64_t      store_due_us;    /* 0: it answers; else when it may be asked again,
+                                             INT64_MAX while somebody does */
+    size_t         reader_count;
+    struct reader *reader;
 };
 
 /* --------------------------------- what a job uses --------------------------------- */
 
+/* May this reader ask the database? One alone may when it hung and is due. */
+static bool may_ask(struct reader *reader)
+{
+    _Atomic int64_t *due_us = &reader->readers->store_due_us;
+    int64_t          due = atomic_load(due_us);
+
+    if (due != 0 && !reader->probes && due <= clock_mono_us()) {
+        reader->probes = atomic_compare_exchange_strong(due_us, &due, INT64_MAX);
+    }
+    return due == 0 || reader->probes;
+}
+
 struct store *reader_store(struct reader *reader, struct err *err)
 {
-    if (reader->store == NULL &&
-        farm_store_open(&reader->store, reader->readers->config, err) < 0) {
+    if (!may_ask(reader)) {
+        (void)err_set(err, ERR_STORE_DOWN, "PostgreSQL hung a moment ago; send it again");
         return NULL;
     }
+    if (reader->store == NULL) {
+        if (farm_store_open(&reader->store, reader->readers->config, err) < 0) {
+            return NULL;
+        }
+        store_wait_at_most(reader->store, STORE_WAIT_MS);
+    }
     return reader->store;
+}
+
+/* After whatever may have asked the database. One slow question alone is not taken for a database
+ * that hangs: a sign of life says which it was. */
+static void note_store(struct reader *reader, int64_t began_us, enum err_code code)
+{
+    struct err ignored = {0};
+    bool       down = code == ERR_STORE_DOWN;
+
+    if (down && !reader->probes &&
+        (clock_mono_us() - began_us < SLOW_US ||
+         (reader->store != NULL && store_check(reader->store, SIGN_MS, &ignored) == 0))) {
+        return;
+    }
+    if (down) {
+        atomic_store(&reader->readers->store_due_us, clock_mono_us() + ALONE_US);
+    } else if (reader->probes) {
+        atomic_store(&reader->readers->store_due_us, 0);
+    }
+    reader->probes = false;
 }
 
 struct blob_store *reader_blob(struct reader *reader, struct err *err)
@@ -89,7 +134,7 @@ static int copy_part(struct blob_store *blob, enum bucket bucket, const char *ke
 int reader_object(struct reader *reader, enum bucket bucket, const char *key, int64_t offset,
                   int64_t size, int *ret_fd, int64_t *ret_offset, struct err *err)
 {
-    CLEANUP(fd) int fd = -1;
+    CLEANUP(fd) int    fd = -1;
     struct blob_store *blob = reader_blob(reader, err);
 
     if (blob == NULL) {
@@ -116,6 +161,14 @@ int reader_object(struct reader *reader, enum bucket bucket, const char *key, in
 
 /* ------------------------------------ the queue ------------------------------------ */
 
+/* The lock is held. */
+static void queue_changed(const struct readers *readers)
+{
+    if (readers->keys != NULL) {
+        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+    }
+}
+
 int readers_put(struct readers *readers, struct exchange *x, read_job job, struct err *err)
 {
     bool full;
@@ -127,13 +180,15 @@ int readers_put(struct readers *readers, struct exchange *x, read_job job, struc
         exchange_hold(x);
         readers->queue[(readers->first + readers->count) % QUEUE_MOST] = (struct job){x, job};
         readers->count++;
-        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+        queue_changed(readers);
         (void)pthread_cond_signal(&readers->more);
     }
     (void)pthread_mutex_unlock(&readers->lock);
     if (full) {
-        return err_set(err, ERR_OVERLOADED, "%d requests wait for the database or the object store"
-                       " already", QUEUE_MOST);
+        return err_set(err, ERR_OVERLOADED,
+                       "%d requests wait for the database or the object store"
+                       " already",
+                       QUEUE_MOST);
     }
     return 0;
 }
@@ -163,7 +218,7 @@ static bool next_job(struct readers *readers, struct job *ret_job)
         *ret_job = readers->queue[readers->first];
         readers->first = (readers->first + 1) % QUEUE_MOST;
         readers->count--;
-        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+        queue_changed(readers);
     }
     (void)pthread_mutex_unlock(&readers->lock);
     return ret_job->x != NULL || !readers->stop;
@@ -172,12 +227,16 @@ static bool next_job(struct readers *readers, struct job *ret_job)
 static void refresh_keys(struct reader *reader)
 {
     struct err    err = {0};
+    int64_t       began_us = clock_mono_us();
     struct store *store = reader_store(reader, &err);
+    int           result =
+        store == NULL ? -1 : keys_refresh(reader->readers->keys, store, clock_mono_us(), &err);
 
-    if (store == NULL || keys_refresh(reader->readers->keys, store, clock_mono_us(), &err) < 0) {
+    if (result < 0) {
         LOG(NULL, WARN, "API keys not read", KV("code", err_name(err.code)),
             KV("story", err.story));
     }
+    note_store(reader, began_us, err.code);
 }
 
 static bool accounts_due(struct readers *readers)
@@ -200,9 +259,17 @@ static void refresh_accounts(struct reader *reader)
     int64_t               began_us = clock_mono_us();
     int64_t               rest_us;
     struct store         *store = reader_store(reader, &err);
+    int                   result = -1;
 
-    if (store == NULL || trace_accounts_read(store, &sum, &err) < 0) {
-        LOG(NULL, WARN, "accounts not read", KV("code", err_name(err.code)), KV("story", err.story));
+    if (store != NULL) {
+        store_wait_at_most(store, ACCOUNTS_WAIT_MS);
+        result = trace_accounts_read(store, &sum, &err);
+        store_wait_at_most(store, STORE_WAIT_MS);
+    }
+    note_store(reader, began_us, err.code);
+    if (result < 0) {
+        LOG(NULL, WARN, "accounts not read", KV("code", err_name(err.code)),
+            KV("story", err.story));
     } else {
         metric_set(METRIC_accounting_events, 0, sum.accepted);
         metric_set(METRIC_accounting_events, 1, sum.chained);
@@ -216,30 +283,37 @@ static void refresh_accounts(struct reader *reader)
     (void)pthread_mutex_unlock(&reader->readers->lock);
 }
 
+static void run_job(struct reader *reader, const struct job *job)
+{
+    struct err err = {0};
+    int64_t    began_us = clock_mono_us();
+    int        result = job->run(reader, job->x, &err);
+
+    if (result < 0) {
+        exchange_refuse(job->x, &err);
+    }
+    if (result != READ_HANDED_ON) {
+        exchange_resume(job->x);
+    }
+    note_store(reader, began_us, err.code);
+}
+
 static void *reader_run(void *arg)
 {
     struct reader *reader = arg;
     struct job     job;
 
     while (next_job(reader->readers, &job)) {
-        struct err err = {0};
-        int        result;
+        struct keys *keys = reader->readers->keys;
 
-        if (keys_due(reader->readers->keys)) {
+        if (keys != NULL && keys_due(keys)) {
             refresh_keys(reader);
         }
-        if (job.x == NULL && accounts_due(reader->readers)) {
+        if (keys != NULL && job.x == NULL && accounts_due(reader->readers)) {
             refresh_accounts(reader);
         }
-        if (job.x == NULL) {
-            continue;
-        }
-        result = job.run(reader, job.x, &err);
-        if (result < 0) {
-            exchange_refuse(job.x, &err);
-        }
-        if (result != READ_HANDED_ON) {
-            exchange_resume(job.x);
+        if (job.x != NULL) {
+            run_job(reader, &job);
         }
     }
     return NULL;
@@ -247,15 +321,15 @@ static void *reader_run(void *arg)
 
 /* ------------------------------------ opening ------------------------------------ */
 
-int readers_open(struct readers **ret_readers, const struct config *config, struct keys *keys,
-                 struct err *err)
+int readers_open(struct readers **ret_readers, const struct config *config, size_t count,
+                 struct keys *keys, struct err *err)
 {
     struct readers    *readers = mem_zero(1, sizeof(*readers));
     pthread_condattr_t attr;
 
     readers->config = config;
     readers->keys = keys;
-    readers->reader_count = (size_t)config->reader_threads;
+    readers->reader_count = count;
     readers->reader = mem_zero(readers->reader_count, sizeof(*readers->reader));
     (void)pthread_mutex_init(&readers->lock, NULL);
     (void)pthread_condattr_init(&attr);

@@ -3,7 +3,8 @@
  * readers.h - the few threads that wait for the database and the object store, so that no event
  * loop does. Each has a connection of its own to both, opened when first needed.
  *
- * The queue is bounded: beyond it requests are refused, OVERLOADED.
+ * The queue is bounded: beyond it requests are refused, OVERLOADED. A database that hangs is waited
+ * for by one reader at a time; the others refuse what needs it, and are there for what does not.
  */
 #ifndef PRT_GATEWAY_API_READERS_H
 #define PRT_GATEWAY_API_READERS_H
@@ -17,8 +18,9 @@
 struct readers;
 struct reader;
 
+/* keys: those that they keep fresh beside their work, as they do the accounts; NULL: neither. */
 WARN_UNUSED int readers_open(struct readers **ret_readers, const struct config *config,
-                             struct keys *keys, struct err *err);
+                             size_t count, struct keys *keys, struct err *err);
 void            readers_close(struct readers *readers); /* after the last exchange has come back */
 
 /* Runs on a reader's thread, with the exchange held. READ_ANSWERED: the answer was said, the reader

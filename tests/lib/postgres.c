@@ -100,8 +100,7 @@ const char *postgres_database(void)
     return urls[count++];
 }
 
-/* Its children would go on answering until they notice that they are orphans. */
-static void kill_children(void)
+static void signal_children(int signal_number)
 {
     char  path[64];
     FILE *list;
@@ -110,7 +109,7 @@ static void kill_children(void)
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)server, (int)server);
     list = fopen(path, "r");
     while (list != NULL && fscanf(list, "%d", &child) == 1) {
-        (void)kill(child, SIGKILL);
+        (void)kill(child, signal_number);
     }
     file_close(list);
 }
@@ -119,9 +118,22 @@ void postgres_kill(void)
 {
     if (server > 0) {
         (void)kill(server, SIGSTOP); /* so that it starts no others meanwhile */
-        kill_children();
+        signal_children(SIGKILL);    /* they would go on until they notice that they are orphans */
         server_stop(SIGKILL);
     }
+}
+
+void postgres_freeze(void)
+{
+    (void)kill(server, SIGSTOP);
+    (void)waitpid(server, NULL, WUNTRACED);
+    signal_children(SIGSTOP);
+}
+
+void postgres_thaw(void)
+{
+    signal_children(SIGCONT);
+    (void)kill(server, SIGCONT);
 }
 
 bool postgres_start_again(void)

@@ -16,4 +16,8 @@ const char *postgres_database(void);
 void postgres_kill(void);
 bool postgres_start_again(void);
 
+/* The whole server stands still, as on a disk that does not answer: connections stay, nothing comes. */
+void postgres_freeze(void);
+void postgres_thaw(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "crypto/crypto.h"
 #include "lib/jetstream.h"
 #include "lib/postgres.h"
@@ -134,4 +135,48 @@ TEST(outages, without_the_database_uploads_go_on_with_the_keys_that_are_known)
     check_log_of_refusals(world);
     CHECK(postgres_start_again());
     CHECK_NUMBER(until(world, ask_list, 200).status, 200);
+}
+
+enum { READS = 12 }; /* three times as many as there are readers */
+
+/* Reads wait for the database as long as it may take; what needs none must not wait with them. */
+TEST(outages, a_database_that_hangs_is_named_and_keeps_no_upload_waiting)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    int                          reads[READS];
+    struct http_answer           answer;
+    struct value                 json;
+    const char                  *token;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    CHECK_NUMBER(ask_ready(world).status, 200);
+    CHECK_NUMBER(ask_list(world).status, 200);
+    postgres_freeze();
+    for (size_t i = 0; i < READS; i++) {
+        reads[i] = raw_open(world);
+        raw_say(reads[i], "GET /v1/traces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " DEV_KEY
+                          "\r\nConnection: close\r\n\r\n");
+    }
+    answer = ask_ready(world);
+    CHECK_NUMBER(answer.status, 503);
+    json = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &json, "/store"), "store_down");
+    CHECK_TEXT(json_text(world, &json, "/stream"), "ok");
+    CHECK_TEXT(json_text(world, &json, "/blob"), "ok");
+    answer = world_ask(world, &(struct ask){.method = "PUT",
+                                            .path = path_of(world, trace, "/artifacts/e.stdout"),
+                                            .token = token,
+                                            .body = BYTES("what a reader stores")});
+    CHECK_NUMBER(answer.status, 201);
+    for (size_t i = 0; i < READS; i++) {
+        CHECK(strstr(raw_hear(world, reads[i], "\"store_down\"}"), "Retry-After: 1") != NULL);
+        fd_close(reads[i]);
+    }
+    postgres_thaw();
+    CHECK_NUMBER(until(world, ask_list, 200).status, 200);
+    CHECK_NUMBER(until(world, ask_ready, 200).status, 200);
 }
