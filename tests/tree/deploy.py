@@ -112,6 +112,10 @@ class Overlay:
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 if probe not in container:
                     self.complain(at, "has no", probe)
+        # What all pods of a Service need goes away for all at once: none of them would be left.
+        ready = container.get("readinessProbe", {}).get("httpGet", {})
+        if (ready.get("port"), ready.get("path")) == ("http", "/readyz"):
+            self.complain(at, "takes no uploads while the database or the object store is away")
         if "PRT_STOP_GRACE" in settings:
             pause = (container.get("lifecycle") or {}).get("preStop", {}).get("exec", {}).get("command", ["", "0"])
             needed = seconds(settings["PRT_STOP_GRACE"]) + int(pause[1]) + 5
