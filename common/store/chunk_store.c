@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
-       ADD, ADD_EVENTS, CHAINED, COUNT, STATEMENTS };
+       ADD, ADD_EVENTS, CHAINED, KEPT, GATHER, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -71,27 +71,42 @@ const struct statement chunk_statements[STATEMENTS] = {
         "  SELECT $1::text, $2::bigint, $3::bigint WHERE $1 IS NOT NULL RETURNING segment_no)"
         " INSERT INTO trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
         " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
-        " redactions, payload, first_seq, lines)"
+        " redactions, payload, first_seq, lines, kept_lines)"
         " SELECT trace_no, chunk_seq,"
         " CASE WHEN seg_length > 0 THEN (SELECT segment_no FROM segment) END, seg_offset,"
         " seg_length, received_us, stream_seq, num_events, http, status, chunk_id, content_hash,"
-        " verdict, redactions, payload, CASE WHEN lines IS NOT NULL THEN first_seq END, lines"
+        " verdict, redactions, payload, CASE WHEN lines IS NOT NULL THEN first_seq END, lines, kept"
         " FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],"
         " $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],"
-        " $15::text[], $16::text[], $17::bytea[], $18::bigint[], $19::bytea[])"
+        " $15::text[], $16::text[], $17::bytea[], $18::bigint[], $19::bytea[],"
+        " $20::bytea[])"
         " AS q (trace_no, chunk_seq, seg_offset, seg_length, received_us, stream_seq, num_events,"
-        " http, status, chunk_id, content_hash, verdict, redactions, payload, first_seq, lines)",
-        PLAN_KEPT | 19 },
+        " http, status, chunk_id, content_hash, verdict, redactions, payload, first_seq, lines,"
+        " kept)", PLAN_KEPT | 20 },
 
     [ADD_EVENTS] = { "events_add",
         "INSERT INTO trace_events (trace_no, seq, event_key)"
         " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[])", PLAN_KEPT | 3 },
 
     [CHAINED] = { "chunks_chained",
-        "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length, c.num_events, c.redactions"
-        " FROM trace_chunks c LEFT JOIN segments s ON s.segment_no = c.segment_no"
+        "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length, c.num_events, c.redactions,"
+        " c.kept_lines FROM trace_chunks c LEFT JOIN segments s ON s.segment_no = c.segment_no"
         " WHERE c.trace_no = $1 AND c.chunk_seq > $2 AND c.status = 'chained'"
         " ORDER BY c.chunk_seq LIMIT $3", 3 },
+
+    [KEPT] = { "chunks_kept",
+        "SELECT chunk_seq, kept_lines FROM trace_chunks"
+        " WHERE trace_no = $1 AND chunk_seq > $2 AND kept_lines IS NOT NULL"
+        " ORDER BY chunk_seq LIMIT $3", 3 },
+
+    [GATHER] = { "chunks_gather",
+        "WITH segment AS (INSERT INTO segments (key, bytes, created_us)"
+        "  VALUES ($1, $2, $3) RETURNING segment_no)"
+        " UPDATE trace_chunks c SET segment_no = segment.segment_no, seg_offset = q.seg_offset,"
+        " kept_lines = NULL FROM segment, unnest($5::bigint[], $6::bigint[], $7::bigint[])"
+        " AS q (chunk_seq, seg_offset, seg_length)"
+        " WHERE c.trace_no = $4 AND c.chunk_seq = q.chunk_seq AND c.seg_length = q.seg_length"
+        " AND c.kept_lines IS NOT NULL", 7 },
 
     [COUNT] = { "chunks_count",
         "SELECT count(*) FROM trace_chunks"
@@ -343,6 +358,7 @@ int chunks_add(struct store *store, struct arena *arena, const struct segment_re
     BINS(payload);
     WHOLES(first_seq);
     BINS(lines);
+    BINS(kept);
     return store_send(store, &chunk_statements[ADD], &args, (int64_t)count, err);
 }
 
@@ -407,10 +423,62 @@ int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no, i
         list[i].seg_length = rows_whole(rows, i, 3);
         list[i].num_events = rows_whole(rows, i, 4);
         list[i].redactions = keep(arena, rows, i, 5);
+        list[i].kept = keep(arena, rows, i, 6);
     }
     *ret_chunks = list;
     *ret_count = rows_count(rows);
     return 0;
+}
+
+int chunks_kept(struct store *store, struct arena *arena, int64_t trace_no, int64_t after,
+                size_t most, struct stored_chunk **ret_chunks, size_t *ret_count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    struct stored_chunk       *list;
+
+    args_whole(&args, trace_no);
+    args_whole(&args, after);
+    args_whole(&args, (int64_t)most);
+    TRY(store_run(store, &chunk_statements[KEPT], &args, &rows, err));
+    list = arena_zero(arena, rows_count(rows), sizeof(*list));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        list[i].chunk_seq = rows_whole(rows, i, 0);
+        list[i].kept = keep(arena, rows, i, 1);
+        list[i].seg_length = (int64_t)list[i].kept.size;
+    }
+    *ret_chunks = list;
+    *ret_count = rows_count(rows);
+    return 0;
+}
+
+int chunks_gather(struct store *store, struct arena *arena, int64_t trace_no,
+                  const struct segment_record *segment, const struct stored_chunk *chunks,
+                  size_t count, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    int64_t                   *seqs = arena_get(arena, count * sizeof(*seqs));
+    int64_t                   *offsets = arena_get(arena, count * sizeof(*offsets));
+    int64_t                   *lengths = arena_get(arena, count * sizeof(*lengths));
+
+    for (size_t i = 0; i < count; i++) {
+        seqs[i] = chunks[i].chunk_seq;
+        offsets[i] = chunks[i].seg_offset;
+        lengths[i] = chunks[i].seg_length;
+    }
+    args_text(&args, segment->key);
+    args_whole(&args, segment->bytes);
+    args_whole(&args, segment->created_us);
+    args_whole(&args, trace_no);
+    args_whole_array(&args, seqs, count);
+    args_whole_array(&args, offsets, count);
+    args_whole_array(&args, lengths, count);
+    TRY(store_run(store, &chunk_statements[GATHER], &args, &rows, err));
+    return rows_affected(rows) == (int64_t)count
+               ? 0
+               : err_set(err, ERR_STORE_CLASH, "lines of %lld of %zu chunks are not kept any more",
+                         (long long)count - (long long)rows_affected(rows), count);
 }
 
 int chunks_count(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,

@@ -17,8 +17,9 @@ struct chunk_record {
     struct bytes      chunk_id, content_hash;
     enum chunk_status status;
     int               http;
-    struct bytes      verdict;    /* JSON */
-    int64_t           seg_offset, seg_length; /* in the segment; length 0: no line of it was stored */
+    struct bytes      verdict; /* JSON */
+    int64_t           seg_offset, seg_length; /* in the segment; length 0: it has no lines */
+    struct bytes      kept; /* its lines, where they lie in no segment; data NULL: they do */
     int64_t           num_events;
     int64_t           first_seq;  /* of the lines that were stored of it */
     struct bytes      lines;      /* where they lie (line_index.h); data NULL: there is none */
@@ -35,8 +36,8 @@ WARN_UNUSED int chunks_known(struct store *store, struct arena *arena, const int
                              const struct bytes *ids, const int64_t *seqs, size_t count,
                              struct chunk_record **ret_rows, size_t *ret_count, struct err *err);
 
-/* What is pending of many traces at and close behind chunk firsts[i], with payloads, in any order. Of
- * what is more than `most_bytes` nothing comes. */
+/* What is pending of many traces at and close behind chunk firsts[i], with payloads, in any order.
+ * Of what is more than `most_bytes` nothing comes. */
 WARN_UNUSED int chunks_behind(struct store *store, struct arena *arena, const int64_t *trace_nos,
                               const int64_t *firsts, size_t count, int64_t most_bytes,
                               struct chunk_record **ret_rows, size_t *ret_count, struct err *err);
@@ -75,7 +76,7 @@ struct segment_record {
     const char *key;
     int64_t     bytes, created_us;
 };
-/* And the segment their lines lie in; NULL: they have none. */
+/* And the segment their lines lie in; NULL: they have none, or keep them. */
 WARN_UNUSED int chunks_add(struct store *store, struct arena *arena,
                            const struct segment_record *segment,
                            const struct chunk_record *const *rows, size_t count, struct err *err);
@@ -99,13 +100,26 @@ WARN_UNUSED int events_add(struct store *store, struct arena *arena,
 /* Up to `most` chained chunks above `after`, in order. */
 struct stored_chunk {
     int64_t      chunk_seq;
-    const char  *segment_key; /* NULL: no line of it was stored */
+    const char  *segment_key; /* NULL: its row keeps its lines, or no line of it was stored */
     int64_t      seg_offset, seg_length, num_events;
+    struct bytes kept; /* data NULL: none */
     struct bytes redactions;
 };
 WARN_UNUSED int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no,
                                int64_t after, size_t most, struct stored_chunk **ret_chunks,
                                size_t *ret_count, struct err *err);
+
+/* The first chunks above `after` whose rows keep their lines, at most `most`: seq and lines alone.
+ */
+WARN_UNUSED int chunks_kept(struct store *store, struct arena *arena, int64_t trace_no,
+                            int64_t after, size_t most, struct stored_chunk **ret_chunks,
+                            size_t *ret_count, struct err *err);
+
+/* Their lines lie in the segment from now on, chunk by chunk from seg_offset. Inside a transaction
+ * that has locked the trace; STORE_CLASH if one of the rows does not keep such lines any more. */
+WARN_UNUSED int chunks_gather(struct store *store, struct arena *arena, int64_t trace_no,
+                              const struct segment_record *segment,
+                              const struct stored_chunk *chunks, size_t count, struct err *err);
 
 /* How many chunks in [from, below) have been taken, whatever became of them. */
 WARN_UNUSED int chunks_count(struct store *store, struct arena *arena, int64_t trace_no,

@@ -14,6 +14,7 @@ enum {
     QA_LOG,
     LINES,
     CHUNK_LINES,
+    KEPT_LINES,
     LISTING_BY_TRACE,
     LISTING_BY_TASK,
     LISTING_BY_PARTICIPANT,
@@ -24,7 +25,7 @@ enum {
 };
 
 enum { LINES_CHUNKS = 64 }; /* looked through in one question */
-enum { KEY, SEG_OFFSET, FIRST_SEQ, LINE_INDEX }; /* columns of LINES */
+enum { CHUNK_SEQ, KEY, SEG_OFFSET, FIRST_SEQ, LINE_INDEX }; /* columns of LINES */
 
 /* One statement for each index a page can be read along; the other filters are looked at row by
  * row. A filter that is not given is NULL. */
@@ -93,8 +94,8 @@ const struct statement read_statements[] = {
                 1},
 
     [LINES] = {"read_lines",
-               "SELECT s.key, c.seg_offset, c.first_seq, c.lines FROM trace_chunks c"
-               " JOIN segments s USING (segment_no)"
+               "SELECT c.chunk_seq, s.key, c.seg_offset, c.first_seq, c.lines FROM trace_chunks c"
+               " LEFT JOIN segments s USING (segment_no)"
                " WHERE c.trace_no = $1 AND c.first_seq >= coalesce((SELECT max(first_seq)"
                "  FROM trace_chunks WHERE trace_no = $1 AND first_seq <= $2), 0)"
                " ORDER BY c.first_seq LIMIT $3",
@@ -102,10 +103,16 @@ const struct statement read_statements[] = {
 
     [CHUNK_LINES] = {"read_chunk_lines",
                      "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length FROM trace_chunks c"
-                     " JOIN segments s USING (segment_no)"
+                     " LEFT JOIN segments s USING (segment_no)"
                      " WHERE c.trace_no = $1 AND c.chunk_seq > $2 AND c.status = 'chained'"
                      " AND c.seg_length > 0 ORDER BY c.chunk_seq LIMIT $3",
                      3},
+
+    [KEPT_LINES] = {"read_kept_lines",
+                    "SELECT c.kept_lines, s.key, c.seg_offset FROM trace_chunks c"
+                    " LEFT JOIN segments s USING (segment_no)"
+                    " WHERE c.trace_no = $1 AND c.chunk_seq = $2 AND c.seg_length > 0",
+                    2},
 
     [LISTING_BY_TRACE] = LISTING("read_listing_trace", " AND trace_id = $13"),
     [LISTING_BY_TASK] = LISTING("read_listing_task", " AND task_id = $3"),
@@ -272,12 +279,14 @@ static void copy_lines(struct arena *arena, const struct rows *rows, struct line
     struct line_row *lines = arena_zero(arena, count + 1, sizeof(*lines));
 
     for (size_t i = 0; i < count; i++) {
-        struct bytes key = rows_bytes(rows, i, 1);
+        lines[i].seq = lines[i].chunk_seq = rows_whole(rows, i, 0);
+        if (!rows_null(rows, i, 1)) {
+            struct bytes key = rows_bytes(rows, i, 1);
+            const char  *last = i > 0 ? lines[i - 1].key : NULL;
 
-        lines[i].seq = rows_whole(rows, i, 0);
-        /* Neighbours mostly lie in the same object. */
-        lines[i].key = i > 0 && bytes_is(key, lines[i - 1].key) ? lines[i - 1].key
-                                                                 : arena_text(arena, key);
+            /* Neighbours mostly lie in the same object. */
+            lines[i].key = last != NULL && bytes_is(key, last) ? last : arena_text(arena, key);
+        }
         lines[i].offset = rows_whole(rows, i, 2);
         lines[i].length = rows_whole(rows, i, 3);
     }
@@ -302,7 +311,7 @@ static int pick_lines(struct arena *arena, const struct rows *rows, size_t row,
     const int64_t     first_seq = rows_whole(rows, row, FIRST_SEQ);
     struct line_index index = line_index_start(rows_bytes(rows, row, LINE_INDEX), first_seq,
                                                rows_whole(rows, row, SEG_OFFSET));
-    const char       *key = NULL;
+    const char       *key = text_or_null(arena, rows, row, KEY);
     struct line_place line = {.seq = -1};
     int               there = 1;
 
@@ -312,9 +321,11 @@ static int pick_lines(struct arena *arena, const struct rows *rows, size_t row,
         }
         search->from_seq = line.seq + 1;
         if (search->type < 0 || line.type == search->type) {
-            key = key != NULL ? key : arena_text(arena, rows_bytes(rows, row, KEY));
-            lines[(*count)++] = (struct line_row){
-                .seq = line.seq, .key = key, .offset = line.offset, .length = line.length};
+            lines[(*count)++] = (struct line_row){.seq = line.seq,
+                                                  .chunk_seq = rows_whole(rows, row, CHUNK_SEQ),
+                                                  .key = key,
+                                                  .offset = line.offset,
+                                                  .length = line.length};
         }
     }
     return there < 0 || line.seq < first_seq ? index_broken(rows, row, err) : 0;
@@ -357,6 +368,27 @@ int read_chunk_lines(struct store *store, struct arena *arena, int64_t trace_no,
     args_whole(&args, (int64_t)most);
     TRY(store_run(store, &read_statements[CHUNK_LINES], &args, &rows, err));
     copy_lines(arena, rows, ret_rows, ret_count);
+    return 0;
+}
+
+int read_kept_lines(struct store *store, struct arena *arena, int64_t trace_no, int64_t chunk_seq,
+                    struct kept_lines *ret_kept, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    args_whole(&args, chunk_seq);
+    TRY(store_run(store, &read_statements[KEPT_LINES], &args, &rows, err));
+    if (rows_count(rows) == 0 || (rows_null(rows, 0, 0) && rows_null(rows, 0, 1))) {
+        return err_set(err, ERR_STORE_CLASH, "chunk_seq %lld was taken away meanwhile",
+                       (long long)chunk_seq);
+    }
+    *ret_kept = (struct kept_lines){.key = text_or_null(arena, rows, 0, 1),
+                                    .offset = rows_whole(rows, 0, 2)};
+    if (!rows_null(rows, 0, 0)) {
+        ret_kept->lines = arena_bytes(arena, rows_bytes(rows, 0, 0));
+    }
     return 0;
 }
 

@@ -69,26 +69,36 @@ WARN_UNUSED int read_qa_log(struct store *store, struct arena *arena, int64_t tr
                             struct artifact_row *ret_row, struct err *err);
 
 /* Where the lines of chained events lie: `length` bytes from `offset` of an object in the chunks
- * bucket. Up to `most` of them, in order of seq, from from_seq on; type -1: all. BLOB_CORRUPT. */
+ * bucket, or of what the row of their chunk keeps. Up to `most` of them, in order of seq, from from_seq on; type -1: all. BLOB_CORRUPT. */
 struct line_search {
     int64_t trace_no, from_seq;
     int     type;
     size_t  most;
 };
 struct line_row {
-    int64_t     seq;
-    const char *key;
+    int64_t     seq, chunk_seq;
+    const char *key; /* NULL: the chunk's row keeps it */
     int64_t     offset, length;
 };
 WARN_UNUSED int read_lines(struct store *store, struct arena *arena,
                            const struct line_search *wanted, struct line_row **ret_rows,
                            size_t *ret_count, struct err *err);
 
-/* The same for whole chained chunks (each line ends in a newline; seq is the chunk's), after
+/* The same for whole chained chunks (each line ends in a newline; seq is the chunk's, too), after
  * `after_seq`; -1 for the first. */
 WARN_UNUSED int read_chunk_lines(struct store *store, struct arena *arena, int64_t trace_no,
                                  int64_t after_seq, size_t most, struct line_row **ret_rows,
                                  size_t *ret_count, struct err *err);
+
+/* What a chunk's row keeps; or, if it does no more, where its lines begin in a segment. STORE_CLASH
+ * if the row went away. */
+struct kept_lines {
+    struct bytes lines; /* data NULL: they lie in the segment */
+    const char  *key;
+    int64_t      offset;
+};
+WARN_UNUSED int read_kept_lines(struct store *store, struct arena *arena, int64_t trace_no,
+                                int64_t chunk_seq, struct kept_lines *ret_kept, struct err *err);
 
 /* -------- the listing: newest first -------- */
 struct listing {

@@ -22,13 +22,19 @@ enum {
 
 /* --------------------------------- lines of events --------------------------------- */
 
+static bool lie_together(const struct line_row *a, const struct line_row *b)
+{
+    return a->key != NULL ? b->key != NULL && strcmp(a->key, b->key) == 0
+                          : b->key == NULL && a->chunk_seq == b->chunk_seq;
+}
+
 /* How many lines from `first` on can be read in one piece. */
 static size_t run_length(const struct line_row *lines, size_t count, size_t first)
 {
     int64_t end = lines[first].offset + lines[first].length;
     size_t  i = first + 1;
 
-    while (i < count && strcmp(lines[i].key, lines[first].key) == 0 && lines[i].offset >= end &&
+    while (i < count && lie_together(&lines[i], &lines[first]) && lines[i].offset >= end &&
            lines[i].offset - end <= GAP_MOST &&
            lines[i].offset + lines[i].length - lines[first].offset <= RUN_MOST) {
         end = lines[i].offset + lines[i].length;
@@ -37,20 +43,49 @@ static size_t run_length(const struct line_row *lines, size_t count, size_t firs
     return i - first;
 }
 
-static int put_run(struct blob_store *blob, const struct line_row *lines, size_t count,
+/* Where a trace's lines are read from. */
+struct source {
+    struct store      *store;
+    struct blob_store *blob;
+    int64_t            trace_no;
+};
+
+/* `size` bytes from `offset` of where the line lies, behind what is in `out`. */
+static int read_from(const struct source *from, const struct line_row *line, int64_t offset,
+                     size_t size, struct buf *out, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct kept_lines            kept = {.key = line->key};
+    size_t                       got;
+
+    if (line->key == NULL) {
+        TRY(read_kept_lines(from->store, arena, from->trace_no, line->chunk_seq, &kept, err));
+    }
+    buf_reserve(out, size);
+    if (kept.lines.data != NULL) {
+        got = (size_t)offset < kept.lines.size ? kept.lines.size - (size_t)offset : 0;
+        got = got < size ? got : size;
+        memcpy(out->data + out->size, kept.lines.data + offset, got);
+    } else {
+        TRY(blob_read(from->blob, BUCKET_CHUNKS, kept.key, kept.offset + offset,
+                      out->data + out->size, size, &got, err));
+    }
+    out->size += got;
+    return got == size ? 0
+                       : err_set(err, ERR_BLOB_CORRUPT,
+                                 "%s has %lld bytes less than the index of chunk_seq %lld says",
+                                 kept.key != NULL ? kept.key : "its row", (long long)(size - got),
+                                 (long long)line->chunk_seq);
+}
+
+static int put_run(const struct source *from, const struct line_row *lines, size_t count,
                    struct buf *out, bool first, struct err *err)
 {
     CLEANUP(buf) struct buf piece = {0};
-    int64_t start = lines[0].offset;
-    size_t  size = (size_t)(lines[count - 1].offset + lines[count - 1].length - start);
-    size_t  got;
+    int64_t                 start = lines[0].offset;
+    size_t size = (size_t)(lines[count - 1].offset + lines[count - 1].length - start);
 
-    buf_reserve(&piece, size);
-    TRY(blob_read(blob, BUCKET_CHUNKS, lines[0].key, start, piece.data, size, &got, err));
-    if (got < size) {
-        return err_set(err, ERR_BLOB_CORRUPT, "segment %s has %lld bytes less than its index says",
-                       lines[0].key, (long long)(size - got));
-    }
+    TRY(read_from(from, &lines[0], start, size, &piece, err));
     for (size_t i = 0; i < count; i++) {
         buf_put_text(out, first && i == 0 ? "" : ",");
         buf_put(out,
@@ -69,14 +104,14 @@ struct page {
 static int list(struct reader *reader, struct exchange *x, struct err *err)
 {
     CLEANUP(buf) struct buf out = {0};
-    const struct page *page = x->work;
-    struct store      *store = reader_store(reader, err);
-    struct blob_store *blob = store == NULL ? NULL : reader_blob(reader, err);
-    struct trace_row   row;
-    struct line_row   *lines;
-    size_t             count;
-    size_t             done = 0;
-    int64_t            bytes = 0;
+    const struct page      *page = x->work;
+    struct store           *store = reader_store(reader, err);
+    struct blob_store      *blob = store == NULL ? NULL : reader_blob(reader, err);
+    struct trace_row        row;
+    struct line_row        *lines;
+    size_t                  count;
+    size_t                  done = 0;
+    int64_t                 bytes = 0;
 
     if (blob == NULL) {
         return -1;
@@ -92,11 +127,13 @@ static int list(struct reader *reader, struct exchange *x, struct err *err)
            (done == 0 || bytes + lines[done].length <= PAGE_BYTES)) {
         bytes += lines[done++].length;
     }
+    const struct source from = {store, blob, row.trace_no};
+
     buf_put_text(&out, "{\"events\":[");
     for (size_t i = 0; i < done;) {
         size_t run = run_length(lines, done, i);
 
-        TRY(put_run(blob, &lines[i], run, &out, i == 0, err));
+        TRY(put_run(&from, &lines[i], run, &out, i == 0, err));
         i += run;
     }
     if (done < count) {
@@ -148,24 +185,18 @@ void event_list(struct exchange *x)
 
 /* ----------------------------------- all of them ----------------------------------- */
 
-static int copy_chunk(struct blob_store *blob, const struct line_row *chunk, struct buf *block,
+static int copy_chunk(const struct source *from, const struct line_row *chunk, struct buf *block,
                       int fd, struct err *err)
 {
     int64_t done = 0;
 
     while (done < chunk->length) {
         size_t want = chunk->length - done < RUN_MOST ? (size_t)(chunk->length - done) : RUN_MOST;
-        size_t got;
 
-        buf_reserve(block, want);
-        TRY(blob_read(blob, BUCKET_CHUNKS, chunk->key, chunk->offset + done, block->data, want,
-                      &got, err));
-        if (got < want) {
-            return err_set(err, ERR_BLOB_CORRUPT, "segment %s is shorter than its index says",
-                           chunk->key);
-        }
-        TRY(fd_write_all(fd, (struct bytes){block->data, got}, err));
-        done += (int64_t)got;
+        block->size = 0;
+        TRY(read_from(from, chunk, chunk->offset + done, want, block, err));
+        TRY(fd_write_all(fd, buf_bytes(block), err));
+        done += (int64_t)want;
     }
     return 0;
 }
@@ -175,25 +206,26 @@ static int copy_chunk(struct blob_store *blob, const struct line_row *chunk, str
 static int copy_lines(struct reader *reader, struct exchange *x, int fd, int64_t *ret_size,
                       struct err *err)
 {
-    CLEANUP(buf) struct buf block = {0};
+    CLEANUP(buf) struct buf      block = {0};
     CLEANUP(arena) struct arena *arena = arena_new();
-    struct store      *store = reader_store(reader, err);
-    struct blob_store *blob = store == NULL ? NULL : reader_blob(reader, err);
-    struct trace_row   row;
-    struct line_row   *chunks;
-    size_t             count;
-    int64_t            after = -1;
+    struct store                *store = reader_store(reader, err);
+    struct blob_store           *blob = store == NULL ? NULL : reader_blob(reader, err);
+    struct trace_row             row;
+    struct line_row             *chunks;
+    size_t                       count;
+    int64_t                      after = -1;
 
     if (blob == NULL) {
         return -1;
     }
     *ret_size = 0;
     TRY(read_trace(store, x->arena, caller_of(x)->tenant, x->param[0], &row, err));
+    const struct source from = {store, blob, row.trace_no};
     do {
         arena_reset(arena);
         TRY(read_chunk_lines(store, arena, row.trace_no, after, CHUNK_PAGE, &chunks, &count, err));
         for (size_t i = 0; i < count; i++) {
-            TRY(copy_chunk(blob, &chunks[i], &block, fd, err));
+            TRY(copy_chunk(&from, &chunks[i], &block, fd, err));
             *ret_size += chunks[i].length;
             after = chunks[i].seq;
         }
@@ -204,7 +236,7 @@ static int copy_lines(struct reader *reader, struct exchange *x, int fd, int64_t
 static int show_lines(struct reader *reader, struct exchange *x, struct err *err)
 {
     CLEANUP(fd) int fd = fd_temporary(gateway_of(x)->config->http_spool, err);
-    int64_t size;
+    int64_t         size;
 
     if (fd < 0) {
         return -1;

@@ -2,7 +2,7 @@
 # A validate worker killed between writing a segment and its commit leaves an object that no row names; prt sweep takes
 # that one away, not the others, and not what is young.
 . ./farm.sh
-export PRT_JUDGE=mock
+export PRT_JUDGE=mock PRT_KEEP_LINES=0
 farm_up --workers validate=1,finalize=1,qa=0,judge=0
 segments=$work/var/blobs/pr-telemetry-chunks/segments
 [ -d "$(dirname "$segments")" ] || segments=$(find "$work/var" -type d -name '*-chunks' -print -quit)/segments

@@ -10,7 +10,11 @@ three_finalized_traces() {
     expect "$(wc -l <"$work/documents")" = 3
 }
 
-all_finalized() { [ "$(db "SELECT count(*) FROM traces WHERE status = 'finalized'")" = 3 ]; }
+# ... and their lines lie in segments.
+all_finalized() {
+    [ "$(db "SELECT count(*) FROM traces WHERE status = 'finalized'")" = 3 ] &&
+        [ "$(db "SELECT count(*) FROM trace_chunks WHERE kept_lines IS NOT NULL")" = 0 ]
+}
 
 documents() {
     local session

@@ -17,6 +17,7 @@
 #include "value/json.h"
 #include "value/msgpack.h"
 #include "workers/finalize/document.h"
+#include "workers/finalize/gather.h"
 #include "workers/finalize/raw.h"
 
 struct finalizer {
@@ -239,6 +240,7 @@ static int finalize_closed(struct finalizer *finalizer, struct delivery *in,
         LOG(&in->log, INFO, "trace finalized", KV("events", trace->num_events),
             KV("bytes", document.bytes), KV("took_ms", (clock_mono_us() - began_us) / 1000));
     }
+    TRY(gather_lines(finalizer->farm->store, finalizer->farm->blob, trace, err));
     put_messages(finalizer, in, out, trace);
     return 0;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "workers/finalize/lines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "value/json.h"
 
-enum { PAGE = 256, BLOCK = 1 << 20 };
+enum { PAGE = 64, BLOCK = 1 << 20 };
 
 struct lines {
     struct store      *store;
@@ -20,8 +21,9 @@ struct lines {
     int64_t              after; /* the last chunk_seq that was read */
     bool                 last_page;
 
-    char    key[256]; /* the range that is being read */
-    int64_t offset, left;
+    char           key[256]; /* the range that is being read */
+    const uint8_t *kept;     /* it lies here; NULL: in the object */
+    int64_t        offset, left;
 
     uint8_t *block; /* bytes start .. end of it are not given out yet */
     size_t   start, end, room;
@@ -132,7 +134,22 @@ static int next_page(struct lines *lines, struct err *err)
 
 /* -------------------------------- ranges and blocks -------------------------------- */
 
-/* The next range to read: chunks that lie side by side in one segment. 0 when there is none. */
+static int kept_range(struct lines *lines, const struct stored_chunk *chunk, struct err *err)
+{
+    (void)snprintf(lines->key, sizeof(lines->key), "the row of chunk_seq %lld",
+                   (long long)chunk->chunk_seq);
+    if ((int64_t)chunk->kept.size != chunk->seg_length) {
+        return err_set(err, ERR_BLOB_CORRUPT, "%s keeps %zu bytes of lines, and says %lld",
+                       lines->key, chunk->kept.size, (long long)chunk->seg_length);
+    }
+    lines->kept = chunk->kept.data;
+    lines->offset = 0;
+    lines->left = chunk->seg_length;
+    return 0;
+}
+
+/* The next range to read: what a row keeps, or chunks that lie side by side in one segment. 0 when
+ * there is none. */
 static int next_range(struct lines *lines, struct err *err)
 {
     while (lines->left == 0) {
@@ -149,11 +166,16 @@ static int next_range(struct lines *lines, struct err *err)
         if (chunk->seg_length == 0) {
             continue;
         }
+        if (chunk->kept.data != NULL) {
+            TRY(kept_range(lines, chunk, err));
+            break;
+        }
         if (chunk->segment_key == NULL || strlen(chunk->segment_key) >= sizeof(lines->key)) {
             return err_set(err, ERR_BUG, "chunk_seq %lld has lines but no segment",
                            (long long)chunk->chunk_seq);
         }
         (void)strcpy(lines->key, chunk->segment_key);
+        lines->kept = NULL;
         lines->offset = chunk->seg_offset;
         lines->left = chunk->seg_length;
         for (; lines->page_at < lines->page_count; lines->page_at++) {
@@ -189,8 +211,13 @@ static int more_bytes(struct lines *lines, struct err *err)
     if ((int64_t)want > lines->left) {
         want = (size_t)lines->left;
     }
-    TRY(blob_read(lines->blob, BUCKET_CHUNKS, lines->key, lines->offset, lines->block + lines->end,
-                  want, &got, err));
+    if (lines->kept != NULL) {
+        memcpy(lines->block + lines->end, lines->kept + lines->offset, want);
+        got = want;
+    } else {
+        TRY(blob_read(lines->blob, BUCKET_CHUNKS, lines->key, lines->offset,
+                      lines->block + lines->end, want, &got, err));
+    }
     if (got != want) {
         return err_set(err, ERR_BLOB_CORRUPT, "%s ends at byte %lld, a chunk's lines go on",
                        lines->key, (long long)lines->offset + (long long)got);

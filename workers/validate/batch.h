@@ -5,7 +5,7 @@
  *   lock the traces, in order of id       batch.c
  *   what is known of these chunks?        batch.c
  *   take each entry, in order of seq      batch.c, order.c (which chunk is next), link.c (the chain)
- *   rows, and one segment object          save.c, segment.c
+ *   rows; lines in them, or a segment     save.c
  *   commit
  *
  * An attempt that fails leaves nothing behind but, at worst, an object nobody refers to (sweep.h).
@@ -18,6 +18,7 @@
 #include "store/dead_store.h"
 #include "store/key_store.h"
 #include "trace/chain.h"
+#include "workers/segment.h"
 #include "workers/validate/intake.h"
 #include "workers/validate/keyset.h"
 
@@ -40,8 +41,6 @@ struct trace {
     int64_t             held; /* of them are pending and not stored */
 };
 
-enum { SEGMENT_KEY = 64 };
-
 struct tally {
     int64_t chunks_chained, chunks_pending, chunks_duplicate, chunks_refused;
     int64_t events_accepted, events_chained, events_duplicate, events_refused;
@@ -53,6 +52,7 @@ struct batch {
     struct hmac       *hmac;        /* of the chain key */
     int64_t            events_most; /* in a trace */
     int64_t            drain_most;  /* bytes of pending payloads chained in one attempt */
+    int64_t            keep_most;   /* bytes of lines that stay in the rows of their chunks */
 
     struct entry **entries; /* sorted by trace, then by seq in the stream */
     size_t         count;
@@ -65,7 +65,7 @@ struct batch {
     size_t             trace_count;
     struct key_record *keys; /* known before, then new */
     size_t             key_count, key_known;
-    struct buf         lines;                    /* the segment */
+    struct buf         lines;                    /* the segment, or what the rows keep */
     struct buf         events;                   /* struct event_record */
     struct buf         artifacts;                /* struct artifact_record */
     struct buf         dead;                     /* struct dead_record */
@@ -136,7 +136,7 @@ void link_refuse(struct batch *batch, struct record *record, const struct chunk_
 WARN_UNUSED int bury_refused(struct batch *batch, const struct record *record,
                              const struct chunk_refusal *refusals, size_t count, struct err *err);
 
-/* -------- save.c: the segment object and all rows; inside the transaction -------- */
+/* -------- save.c: all rows and the segment object; inside the transaction -------- */
 WARN_UNUSED int batch_save(struct batch *batch, struct err *err);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
+#include "workers/segment.h"
 #include "workers/validate/batch.h"
 #include "workers/validate/payload.h"
-#include "workers/validate/segment.h"
 
 /* What waits takes its payload along. */
 static void fill_in(struct batch *batch, struct record *record)
@@ -17,9 +17,9 @@ static void fill_in(struct batch *batch, struct record *record)
 
 /* Rows to be added anew, and rows that give way to them. */
 struct changes {
-    const struct chunk_record **add;
-    int64_t                    *drop_trace, *drop_seq;
-    size_t                      adds, drops;
+    struct chunk_record **add;
+    int64_t              *drop_trace, *drop_seq;
+    size_t                adds, drops;
 };
 
 static struct changes changes_of(struct batch *batch)
@@ -30,7 +30,7 @@ static struct changes changes_of(struct batch *batch)
     for (size_t i = 0; i < batch->trace_count; i++) {
         most += batch->traces[i].record_count;
     }
-    changes.add = arena_get(batch->arena, most * sizeof(struct chunk_record *));
+    changes.add = arena_get(batch->arena, most * sizeof(*changes.add));
     changes.drop_trace = arena_get(batch->arena, most * sizeof(int64_t));
     changes.drop_seq = arena_get(batch->arena, most * sizeof(int64_t));
     for (size_t i = 0; i < batch->trace_count; i++) {
@@ -53,16 +53,32 @@ static struct changes changes_of(struct batch *batch)
     return changes;
 }
 
+/* Few lines stay with their chunks: an object of their own would cost more than they do. */
+static void keep_lines(const struct batch *batch, const struct changes *changes)
+{
+    for (size_t i = 0; i < changes->adds; i++) {
+        struct chunk_record *row = changes->add[i];
+
+        if (row->seg_length > 0) {
+            row->kept =
+                (struct bytes){batch->lines.data + row->seg_offset, (size_t)row->seg_length};
+            row->seg_offset = 0;
+        }
+    }
+}
+
 static int save_chunks(struct batch *batch, struct err *err)
 {
-    const bool            lines = batch->lines.size > 0;
+    const bool            lines = (int64_t)batch->lines.size > batch->keep_most;
     struct changes        changes = changes_of(batch);
     struct segment_record segment = {.bytes = (int64_t)batch->lines.size};
 
     if (lines) {
-        segment_name(batch);
+        segment_name(batch->segment_key);
         segment.key = batch->segment_key;
         segment.created_us = clock_us();
+    } else {
+        keep_lines(batch, &changes);
     }
 
     if (changes.drops > 0) {
@@ -70,8 +86,8 @@ static int save_chunks(struct batch *batch, struct err *err)
                         changes.drops, err));
     }
     if (changes.adds > 0) {
-        TRY(chunks_add(batch->store, batch->arena, lines ? &segment : NULL, changes.add,
-                       changes.adds, err));
+        TRY(chunks_add(batch->store, batch->arena, lines ? &segment : NULL,
+                       (const struct chunk_record *const *)changes.add, changes.adds, err));
     }
     return 0;
 }
@@ -121,8 +137,8 @@ static int save_rows(struct batch *batch, struct err *err)
 int batch_save(struct batch *batch, struct err *err)
 {
     TRY(save_rows(batch, err));
-    if (batch->lines.size > 0) {
-        TRY(segment_put(batch, err));
+    if (batch->segment_key[0] != '\0') {
+        TRY(segment_put(batch->blob, batch->segment_key, buf_bytes(&batch->lines), err));
     }
     return store_wait(batch->store, err);
 }

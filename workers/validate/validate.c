@@ -69,6 +69,7 @@ struct validator *validator_new(const struct farm *farm)
     validator->batch.hmac = hmac_new((struct bytes){farm->chain_key, KEY_BYTES});
     validator->batch.events_most = config->trace_events_max;
     validator->batch.drain_most = config->batch_bytes;
+    validator->batch.keep_most = config->keep_lines;
     return validator;
 }
 

@@ -18,6 +18,7 @@ static const char *line_of(struct world *world, int seq)
 static void put_trace(struct world *world, const char *trace, const char *status)
 {
     CLEANUP(buf) struct buf segment = {0};
+    CLEANUP(buf) struct buf kept = {0};
     struct err err = {0};
 
     buf_put_text(&segment, "somebody else's bytes");
@@ -43,6 +44,12 @@ static void put_trace(struct world *world, const char *trace, const char *status
         " SELECT 1, c, 1, 21 + c * 10 * 21, least(10, 25 - c * 10) * 21, 1, c, 10, 200, 'chained',"
         " 'c' || c, '', '{\"status\":\"success\",\"chunk_id\":\"c' || c || '\"}'"
         " FROM generate_series(0, 2) c");
+    buf_put_text(&kept, "UPDATE trace_chunks SET segment_no = NULL, seg_offset = 0, kept_lines = '");
+    for (int i = 10; i < 20; i++) {
+        buf_format(&kept, "%s\\012", line_of(world, i));
+    }
+    buf_put_text(&kept, "' WHERE chunk_seq = 1");
+    world_sql(world, buf_text(&kept));
     /* Seqs one above the other, 20 bytes each, of two types in turn: see store/line_index.h. */
     world_sql(world,
               "UPDATE trace_chunks SET first_seq = chunk_seq * 10, lines ="

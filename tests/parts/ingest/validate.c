@@ -3,18 +3,6 @@
 #include "questions.h"
 #include "world.h"
 
-/* How many segment objects there are. */
-static size_t objects(struct world *world)
-{
-    struct err         err = {0};
-    struct blob_entry *entries = NULL;
-    size_t             count = 0;
-
-    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "segments/", "", 1000,
-                          &entries, &count, &err));
-    return count;
-}
-
 TEST(validate, chains_a_chunk_and_says_so)
 {
     CLEANUP(world) struct world *world = world_new();
@@ -187,7 +175,7 @@ TEST(validate, an_id_used_again_further_on_is_a_duplicate_too)
     CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 3);
     CHECK_NUMBER(ask(world, EVENTS_OF, "u"), 4);
     CHECK_NUMBER(ask(world, SEGMENTS, NULL), 2);
-    CHECK_NUMBER(objects(world), 2); /* the first attempt's is gone */
+    CHECK_NUMBER(segment_objects(world), 2); /* the first attempt's is gone */
 }
 
 TEST(validate, a_seq_that_does_not_rise_costs_only_its_event)

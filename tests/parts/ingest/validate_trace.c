@@ -276,11 +276,9 @@ TEST(validate, a_forced_complete_chains_across_the_gap_and_closes)
 TEST(validate, drains_what_waited_in_rounds_of_bounded_size)
 {
     CLEANUP(world) struct world *world = world_new();
-    struct err                   err = {0};
 
-    validate_stage.close(world->validator);
     world->config.batch_bytes = 1000; /* less than two payloads */
-    CHECK_WORKS(validate_stage.open(&world->farm, &world->validator, &err));
+    reopened(world);
     for (int64_t seq = 1; seq < 20; seq++) {
         put_chunk(world, "t", seq, seq * 10, 10);
         put_chunk(world, "u", seq, seq * 10, 10);
@@ -309,11 +307,9 @@ TEST(validate, many_traces_in_one_batch_chain_what_waited_in_each)
 
     for (size_t round = 0; round < COUNT_OF(limits); round++) {
         CLEANUP(world) struct world *world = world_new();
-        struct err                   err = {0};
 
-        validate_stage.close(world->validator);
         world->config.batch_bytes = limits[round];
-        CHECK_WORKS(validate_stage.open(&world->farm, &world->validator, &err));
+        reopened(world);
         for (int i = 0; i < MANY; i++) {
             (void)put_chunk(world, many[i], 2, 20, 10);
             (void)put_chunk(world, many[i], 1, 10, 10);

@@ -106,6 +106,25 @@ static struct world *world_at(const char *url, const char *blob_dir)
     return world;
 }
 
+void reopened(struct world *world)
+{
+    struct err err = {0};
+
+    validate_stage.close(world->validator);
+    CHECK_WORKS(validate_stage.open(&world->farm, &world->validator, &err));
+}
+
+size_t segment_objects(struct world *world)
+{
+    struct err         err = {0};
+    struct blob_entry *entries = NULL;
+    size_t             count = 0;
+
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "segments/", "", 1000,
+                          &entries, &count, &err));
+    return count;
+}
+
 struct world *world_new(void)
 {
     struct err    err = {0};

@@ -61,6 +61,8 @@ const char *chunk_json(struct world *world, const char *chunk_id, int64_t chunk_
 /* Hands the batch to validate and begins a new one; the letters and deliveries stay to be looked at
  * until the next put. */
 int validate(struct world *world, struct err *err);
+/* Opens validate anew with the world's settings as they are now. */
+void reopened(struct world *world);
 /* Validates, and checks that it worked. */
 void validated(struct world *world);
 
@@ -76,6 +78,9 @@ size_t letters_to(const struct world *world, const char *family, const char *sta
 
 /* One number from the database. */
 int64_t ask(struct world *world, const char *sql, const char *trace);
+
+/* How many segment objects there are. */
+size_t segment_objects(struct world *world);
 
 /* The stored document's bytes, in the arena. */
 struct bytes document_of(struct world *world, const char *trace);

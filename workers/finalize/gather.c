@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "workers/finalize/gather.h"
+
+#include "base/clock.h"
+#include "store/chunk_store.h"
+#include "workers/segment.h"
+
+enum { ROWS_MOST = 64 }; /* with what each may keep, 16 MiB at worst */
+
+struct piece {
+    struct arena         *arena;
+    struct stored_chunk  *chunks;
+    size_t                count;
+    struct buf           *lines;
+    char                  key[SEGMENT_KEY];
+    struct segment_record segment;
+};
+
+static int point_rows(struct store *store, const struct trace_record *trace,
+                      const struct piece *piece, struct err *err)
+{
+    CLEANUP(store_rollback) struct store *transaction = store;
+    struct trace_record                   now;
+
+    TRY(store_begin(transaction, err));
+    TRY(trace_lock(store, piece->arena, trace->id, &now, err));
+    if (now.status == TRACE_ERASED) {
+        return err_set(err, ERR_TRACE_ERASED, "trace %s was erased", trace->id);
+    }
+    TRY(chunks_gather(store, piece->arena, trace->trace_no, &piece->segment, piece->chunks,
+                      piece->count, err));
+    return store_commit(store, err);
+}
+
+static int gather_piece(struct store *store, struct blob_store *blob,
+                        const struct trace_record *trace, struct piece *piece, struct err *err)
+{
+    struct err ignored = {0};
+
+    piece->lines->size = 0;
+    for (size_t i = 0; i < piece->count; i++) {
+        piece->chunks[i].seg_offset = (int64_t)piece->lines->size;
+        buf_put(piece->lines, piece->chunks[i].kept);
+    }
+    segment_name(piece->key);
+    piece->segment = (struct segment_record){
+        .key = piece->key, .bytes = (int64_t)piece->lines->size, .created_us = clock_us()};
+    TRY(segment_put(blob, piece->key, buf_bytes(piece->lines), err));
+    if (point_rows(store, trace, piece, err) < 0) {
+        /* Nobody refers to the object, unless a commit was cut off and may have happened. */
+        if (err->code != ERR_STORE_DOWN) {
+            (void)!blob_delete(blob, BUCKET_CHUNKS, piece->key, &ignored);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+int gather_lines(struct store *store, struct blob_store *blob, const struct trace_record *trace,
+                 struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      lines = {0};
+    struct piece                 piece = {.arena = arena, .lines = &lines};
+    int64_t                      after = -1;
+    int                          failed = 0;
+
+    do {
+        arena_reset(arena);
+        failed = chunks_kept(store, arena, trace->trace_no, after, ROWS_MOST, &piece.chunks,
+                             &piece.count, err);
+        if (failed == 0 && piece.count > 0) {
+            after = piece.chunks[piece.count - 1].chunk_seq;
+            failed = gather_piece(store, blob, trace, &piece, err);
+        }
+    } while (failed == 0 && piece.count == ROWS_MOST);
+    return failed;
+}
