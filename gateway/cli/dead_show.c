@@ -3,6 +3,7 @@
 
 #include "gateway/cli/dead.h"
 #include "gateway/cli/payload.h"
+#include "gateway/cli/plain.h"
 #include "gateway/cli/when.h"
 #include "value/json.h"
 
@@ -55,24 +56,11 @@ struct listing {
     size_t       count;
 };
 
-/* Bytes of the text's beginning that are whole characters. */
-static int cut(const char *text, size_t most)
-{
-    size_t size = strlen(text);
-
-    if (size > most) {
-        size = most;
-        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80) {
-            size--;
-        }
-    }
-    return (int)size;
-}
-
 static int list_one(void *arg, const struct letter *letter, struct err *err)
 {
     struct listing *listing = arg;
     struct cli     *cli = listing->cli;
+    struct bytes    story = bytes_of(letter->letter.story);
     char            when[WHEN_TEXT];
 
     (void)err;
@@ -84,9 +72,11 @@ static int list_one(void *arg, const struct letter *letter, struct err *err)
                    "stage", "reason", "tries", "trace", "story", PLAIN(cli));
         }
         when_text(when, letter->letter.at_us);
-        printf("%6llu  %-19s %-9s %-14s %5lld  %-39s %.*s\n", (unsigned long long)letter->seq, when,
+        printf("%6llu  %-19s %-9s %-14s %5lld  %-39s ", (unsigned long long)letter->seq, when,
                letter->letter.stage, letter->letter.reason, (long long)letter->letter.tries,
-               letter->trace, cut(letter->letter.story, STORY_SHOWN), letter->letter.story);
+               letter->trace);
+        plain_print(stdout, (struct bytes){story.data, plain_cut(story, STORY_SHOWN)});
+        (void)fputc('\n', stdout);
     }
     listing->count++;
     return 0;
@@ -133,7 +123,9 @@ static struct value payload_value(struct dead *dead, const struct letter *letter
 static void print_line(const struct cli *cli, const char *name, const char *text)
 {
     if (text != NULL) {
-        printf("%s%-10s%s %s\n", BOLD(cli), name, PLAIN(cli), text);
+        printf("%s%-10s%s ", BOLD(cli), name, PLAIN(cli));
+        plain_print(stdout, bytes_of(text));
+        (void)fputc('\n', stdout);
     }
 }
 

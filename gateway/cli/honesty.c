@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/cli/honesty.h"
 
+#include "gateway/cli/plain.h"
+
 static bool is_flag(const struct value *value, bool flag)
 {
     return value != NULL && value->kind == VALUE_FLAG && value->as.flag == flag;
@@ -22,12 +24,9 @@ struct value honesty_of(const struct value *validation)
     return is_flag(value_get(replay, "replayable"), true) ? value_flag(true) : value_null();
 }
 
-/* Names out of a trace: control characters can't reach the terminal. */
 static void print_text(struct bytes text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        (void)fputc(text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i], stdout);
-    }
+    plain_print(stdout, text);
 }
 
 static long long count(const struct value *map, const char *name)

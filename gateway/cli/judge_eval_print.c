@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "gateway/cli/judge_eval.h"
+#include "gateway/cli/plain.h"
 #include "workers/judge/score/agreement.h"
 
 /* One row of the result: a dimension, or overall. */
@@ -79,8 +80,9 @@ static void print_cases(const struct cli *cli, const struct eval *eval)
             printf("%-24s%8.2f%8.2f  %s\n", one->name, one->label[EVAL_OVERALL],
                    one->score[EVAL_OVERALL], one->what);
         } else {
-            printf("%-24s%8.2f%8s  not scored: %s\n", one->name, one->label[EVAL_OVERALL], "-",
-                   one->why);
+            printf("%-24s%8.2f%8s  not scored: ", one->name, one->label[EVAL_OVERALL], "-");
+            plain_print(stdout, bytes_of(one->why));
+            (void)fputc('\n', stdout);
         }
     }
 }

@@ -6,7 +6,10 @@
 
 #include "base/clock.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/plain.h"
 #include "gateway/cli/when.h"
+
+enum { TRACE_WIDTH = 39, TITLE_MOST = 50 };
 
 struct filter {
     const char *option; /* of prt: --option */
@@ -46,7 +49,8 @@ static void print_row(const struct cli *cli, const struct value *trace)
     struct bytes title = value_text_or(value_get(trace, "task_title"), "");
     bool         known = passed != NULL && passed->kind == VALUE_FLAG;
 
-    printf("%-39.*s ", (int)id.size, (const char *)id.data);
+    plain_cell(id, TRACE_WIDTH);
+    (void)fputc(' ', stdout);
     print_when(value_real_or(value_get(trace, "created_at"), 0));
     printf(" %-11.*s %6lld  ", (int)status.size, (const char *)status.data,
            (long long)value_whole_or(value_get(trace, "num_events"), 0));
@@ -57,7 +61,8 @@ static void print_row(const struct cli *cli, const struct value *trace)
     } else {
         printf("    -  ");
     }
-    printf("%.*s\n", (int)(title.size > 50 ? 50 : title.size), (const char *)title.data);
+    plain_print(stdout, (struct bytes){title.data, plain_cut(title, TITLE_MOST)});
+    (void)fputc('\n', stdout);
 }
 
 static int add_filter(struct buf *path, const char *glue, const struct filter *filter,

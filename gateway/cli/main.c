@@ -6,6 +6,7 @@
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/local.h"
+#include "gateway/cli/plain.h"
 #include "log/log.h"
 
 static void print_help(FILE *out)
@@ -120,8 +121,9 @@ int main(int argc, char **argv)
 
     if (code < 0) {
         (void)fflush(stdout);
-        (void)fprintf(stderr, "prt: %s\n     (%s: %s)\n", err.story, err_name(err.code),
-                      err_words(err.code));
+        (void)fputs("prt: ", stderr);
+        plain_print(stderr, bytes_of(err.story)); /* it may quote what a client sent */
+        (void)fprintf(stderr, "\n     (%s: %s)\n", err_name(err.code), err_words(err.code));
         return err.code == ERR_USAGE || err.code == ERR_CONFIG_WRONG ? EXIT_USAGE : EXIT_FAILED;
     }
     return code;

@@ -2,6 +2,7 @@
 #include "gateway/cli/outcome.h"
 
 #include "gateway/cli/honesty.h"
+#include "gateway/cli/plain.h"
 
 #include <string.h>
 
@@ -56,7 +57,9 @@ static void print_names(const struct cli *cli, const struct value *tests, const 
     for (; shown < names->count && shown < NAMES_SHOWN; shown++) {
         struct bytes name = value_text_or(&names->as.items[shown], "");
 
-        printf("      %s%.*s%s\n", DIM(cli), (int)name.size, (const char *)name.data, PLAIN(cli));
+        printf("      %s", DIM(cli));
+        plain_print(stdout, name);
+        printf("%s\n", PLAIN(cli));
     }
     if (all > shown) {
         printf("      %s... and %lld more%s\n", DIM(cli), (long long)(all - shown), PLAIN(cli));
@@ -71,10 +74,15 @@ void outcome_print_tests(const struct cli *cli, const struct value *validation)
     struct bytes        reason = value_text_or(value_get(validation, "reason"), "");
     bool                good = bytes_is(status, "passed");
 
-    printf("tests   %s%.*s%s", good ? GREEN(cli) : bytes_is(status, "not_run") ? DIM(cli) : RED(cli),
-           (int)status.size, (const char *)status.data, PLAIN(cli));
+    printf("tests   %s", good                           ? GREEN(cli)
+                         : bytes_is(status, "not_run") ? DIM(cli)
+                                                       : RED(cli));
+    plain_print(stdout, status);
+    printf("%s", PLAIN(cli));
     if (reason.size > 0) {
-        printf(" (%.*s)", (int)reason.size, (const char *)reason.data);
+        (void)fputs(" (", stdout);
+        plain_print(stdout, reason);
+        (void)fputs(")", stdout);
     }
     printf("   %lld passed, %lld failed, %lld errors, %lld skipped in %.1f s\n",
            (long long)value_whole_or(value_get(validation, "num_passed"), 0),
@@ -111,13 +119,17 @@ void outcome_print_scores(const struct cli *cli, const struct value *judge)
     struct bytes        model = value_text_or(value_get(judge, "model"), "?");
     struct bytes        summary = value_text_or(value_get(judge, "feedback_summary"), "");
 
-    printf("judge   %.*s\n", (int)model.size, (const char *)model.data);
+    (void)fputs("judge   ", stdout);
+    plain_print(stdout, model);
+    (void)fputc('\n', stdout);
     for (size_t i = 0; i < DIMENSIONS; i++) {
         print_score(cli, outcome_dimension[i], value_get(scores, outcome_dimension[i]), "  ");
     }
     print_score(cli, "overall", value_get(scores, "overall"), "  ");
     if (summary.size > 0) {
-        printf("  %.*s\n", (int)summary.size, (const char *)summary.data);
+        (void)fputs("  ", stdout);
+        plain_print(stdout, summary);
+        (void)fputc('\n', stdout);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "gateway/cli/call.h"
 #include "gateway/cli/honesty.h"
 #include "gateway/cli/outcome.h"
+#include "gateway/cli/plain.h"
 #include "value/json.h"
 
 enum { DOCUMENT_MOST = 2000 << 20, LOOK_AGAIN_MS = 200, WAIT_MOST_US = 20 * 60 * 1000000 };
@@ -148,14 +149,13 @@ static void print_cell(const struct cli *cli, const struct value *row, const str
     } else if (cell != NULL && cell->kind == VALUE_WHOLE) {
         (void)snprintf(text, sizeof(text), "%lld", (long long)cell->as.whole);
     } else if (cell != NULL && cell->kind == VALUE_TEXT) {
-        (void)snprintf(text, sizeof(text), "%.*s", (int)cell->as.text.size,
-                       (const char *)cell->as.text.data);
         if (column == &columns[1]) {
-            printf("  %s%-*s%s", strcmp(text, "passed") == 0 ? GREEN(cli) : RED(cli),
-                   column->width - 2, text, PLAIN(cli));
+            printf("  %s", value_is_text(cell, "passed") ? GREEN(cli) : RED(cli));
+            plain_cell(cell->as.text, column->width - 2);
+            printf("%s", PLAIN(cli));
             return;
         }
-        printf("%-*.*s", column->width, column->width, text);
+        plain_cell(cell->as.text, column->width);
         return;
     }
     printf("%*s", column->width, text);

@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/plain.h"
 #include "trace/document.h"
 
 struct keys {
@@ -54,8 +55,10 @@ static void print_check(const struct cli *cli, const char *what, enum document_c
 static void print_report(const struct cli *cli, const struct document_report *report,
                          const struct document_keys *keys)
 {
-    printf("%s%s%s: %s\n", report->ok ? GREEN(cli) : RED(cli), report->ok ? "true" : "NOT TRUE",
-           PLAIN(cli), report->sentence);
+    printf("%s%s%s: ", report->ok ? GREEN(cli) : RED(cli), report->ok ? "true" : "NOT TRUE",
+           PLAIN(cli));
+    plain_print(stdout, bytes_of(report->sentence));
+    (void)fputc('\n', stdout);
     if (!report->readable) {
         return;
     }
@@ -67,7 +70,9 @@ static void print_report(const struct cli *cli, const struct document_report *re
     print_check(cli, "signature", report->signature, "over events, their number and the chain head");
     print_check(cli, "envelope", report->envelope, "signature over all the rest but qa");
     print_check(cli, "counts", report->counts, "metrics.num_events");
-    printf("  signed by %s%s\n", report->key_id,
+    (void)fputs("  signed by ", stdout);
+    plain_print(stdout, bytes_of(report->key_id));
+    printf("%s\n",
            keys->public_key == NULL ? "  (as the document says; compare with the farm's key)"
                                     : "  (this farm)");
 }

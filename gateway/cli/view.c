@@ -6,27 +6,25 @@
 #include "gateway/cli/call.h"
 #include "gateway/cli/honesty.h"
 #include "gateway/cli/outcome.h"
+#include "gateway/cli/plain.h"
 #include "value/json.h"
 
 enum { DOCUMENT_MOST = 2000 << 20, LINE_MOST = 100 };
 
 static const struct value_limits limits = {DOCUMENT_MOST, 128, 200u << 20};
 
-/* One line of it, cut to what a terminal shows; control characters can't reach the terminal. */
+/* One line of it, cut to what a terminal shows. */
 static void print_line(struct bytes text)
 {
-    size_t shown = 0;
+    const uint8_t *end = memchr(text.data, '\n', text.size);
+    struct bytes   line = {text.data, end == NULL ? text.size : (size_t)(end - text.data)};
+    struct bytes   shown = {line.data, plain_cut(line, LINE_MOST)};
 
-    for (size_t i = 0; i < text.size && text.data[i] != '\n'; i++) {
-        if (shown >= LINE_MOST && (text.data[i] & 0xC0) != 0x80) {
-            (void)fputs("…", stdout);
-            return;
-        }
-        (void)fputc(text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i], stdout);
-        shown += (text.data[i] & 0xC0) != 0x80;
-        if (i + 1 < text.size && text.data[i + 1] == '\n') {
-            (void)fputs(i + 2 < text.size ? " …" : "", stdout);
-        }
+    plain_print(stdout, shown);
+    if (shown.size < line.size) {
+        (void)fputs("…", stdout);
+    } else if (line.size + 1 < text.size) {
+        (void)fputs(" …", stdout);
     }
 }
 
@@ -80,7 +78,8 @@ static void print_commit(const struct cli *cli, const struct value *event)
     struct bytes sha = value_text_or(value_get(event, "sha"), "");
 
     (void)cli;
-    printf("%.*s  ", (int)(sha.size > 10 ? 10 : sha.size), (const char *)sha.data);
+    plain_print(stdout, (struct bytes){sha.data, plain_cut(sha, 10)});
+    (void)fputs("  ", stdout);
     print_line(value_text_or(value_get(event, "message"), ""));
     (void)fputc('\n', stdout);
 }
@@ -174,11 +173,11 @@ static void print_judgings(struct cli *cli, const struct value *document)
     }
     for (uint32_t i = 0; i < all->count; i++) {
         const struct value *judge = value_get(&all->as.items[i], "judge");
-        struct bytes        rubric = value_text_or(value_get(judge, "rubric_version"), "?");
 
-        printf("%sversion %lld, rubric %.*s, prompt ", DIM(cli),
-               (long long)value_whole_or(value_get(&all->as.items[i], "version"), 0),
-               (int)rubric.size, (const char *)rubric.data);
+        printf("%sversion %lld, rubric ", DIM(cli),
+               (long long)value_whole_or(value_get(&all->as.items[i], "version"), 0));
+        print_line(value_text_or(value_get(judge, "rubric_version"), "?"));
+        (void)fputs(", prompt ", stdout);
         print_line(value_text_or(value_get(judge, "prompt_version"), "?"));
         printf("%s\n", PLAIN(cli));
         outcome_print_scores(cli, judge);
@@ -218,7 +217,12 @@ static int print_field(const struct value *document, const char *pointer, struct
         return err_set(err, ERR_NOT_FOUND, "the document has no field %s", path);
     }
     if (value->kind == VALUE_TEXT && !cli->json) {
-        printf("%.*s\n", (int)value->as.text.size, (const char *)value->as.text.data);
+        if (cli->paint) {
+            plain_print(stdout, value->as.text);
+        } else { /* a script wants it as it is */
+            (void)fwrite(value->as.text.data, 1, value->as.text.size, stdout);
+        }
+        (void)fputc('\n', stdout);
     } else {
         cli_print_json(value);
     }
