@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "gateway/http/field.h"
@@ -139,6 +140,38 @@ static int check_size(struct exchange *x, struct err *err)
     return 0;
 }
 
+static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    int *count = arg;
+
+    (void)kind;
+    (void)value;
+    *count += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
+/* Where a body ends is said once, or a proxy before us may take the end of it for the next request,
+ * of somebody else: libmicrohttpd believes the first Content-Length, and chunks before it. */
+static int check_framing(struct exchange *x, struct err *err)
+{
+    const char *coding = exchange_field(x, "Transfer-Encoding");
+    int         said = 0;
+
+    (void)MHD_get_connection_values(x->inside->connection, MHD_HEADER_KIND, count_framing, &said);
+    if (said > 1) {
+        return err_set(err, ERR_MALFORMED,
+                       "the body's length is said %d times by Content-Length and"
+                       " Transfer-Encoding; say it once",
+                       said);
+    }
+    if (coding != NULL && strcasecmp(coding, "chunked") != 0) {
+        return err_set(err, ERR_MALFORMED,
+                       "Transfer-Encoding is %.60s; chunked is the only one here", coding);
+    }
+    return 0;
+}
+
 static int admit(struct exchange *x, struct err *err)
 {
     struct http_server *server = x->server;
@@ -215,6 +248,13 @@ static enum MHD_Result on_head(struct http_server *server, struct MHD_Connection
     }
     *ret_x = x;
     arrival_begin(x);
+    if (check_framing(x, &err) < 0) {
+        /* What follows is not read: nobody knows where the next request begins. */
+        exchange_refuse(x, &err);
+        exchange_header(x, "Connection", "close");
+        x->inside->handled = true;
+        return answer_queue(x);
+    }
     if (admit(x, &err) < 0) {
         return refuse_head(x, &err);
     }

@@ -381,6 +381,37 @@ TEST(requests, head_answers_without_a_body_and_a_connection_takes_many)
     (void)close(fd);
 }
 
+TEST(requests, a_body_whose_end_is_said_twice_is_400_and_nothing_behind_it_is_read)
+{
+    static const char *const framings[] = {
+        "Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}",
+        "Content-Length: 0\r\nContent-Length: 2\r\n\r\n{}",
+        "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\ncontent-length: 0\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    };
+    CLEANUP(world) struct world *world = world_open(NULL);
+
+    for (size_t i = 0; world != NULL && i < COUNT_OF(framings); i++) {
+        int         fd = raw_open(world);
+        const char *answer;
+
+        raw_say(fd, arena_format(world->arena,
+                                 "POST /v1/traces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                                 "%s\r\n%sGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+                                 DEV_KEY, framings[i]));
+        answer = raw_hear(world, fd, "{\"status\":\"ok\"}");
+        if (strncmp(answer, "HTTP/1.1 400 ", 13) != 0 || strstr(answer, "close") == NULL ||
+            strstr(answer, "\"malformed\"") == NULL || strstr(answer, "200 OK") != NULL) {
+            test_failed(__FILE__, __LINE__, "%s is answered %s", framings[i], answer);
+        }
+        (void)close(fd);
+    }
+}
+
 TEST(requests, nonsense_on_the_wire_does_no_harm)
 {
     static const char *const nonsense[] = {
