@@ -59,7 +59,7 @@ static int check_roles(struct exchange *x, struct err *err)
                                                        : "an API key with the role admin");
     }
     TRY(check_trace(x, err));
-    return rate_take(gateway_of(x)->rates, caller->tenant, caller->roles, err);
+    return rate_take(gateway_of(x)->rates, caller->rate, err);
 }
 
 static int read_bearer(struct exchange *x, const char **ret_secret, struct err *err)
@@ -88,6 +88,7 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
                           err));
     caller->roles = ROLE_UPLOAD;
     caller->tenant = upload.tenant;
+    caller->rate = rate_of_tokens(upload.tenant);
     caller->trace = upload.trace;
     caller->consent = upload.consent;
     return check_roles(x, err);

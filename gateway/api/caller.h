@@ -24,6 +24,7 @@ enum { TENANT_BYTES = 129 };
 struct caller {
     unsigned    roles; /* enum role bits */
     const char *tenant;
+    uint64_t    rate;     /* whose requests a second these are: see rate.h */
     const char *trace;    /* of an upload token, else NULL */
     unsigned    consent;  /* of an upload token */
     const char *unknown;  /* an API key this process has not seen yet; to be looked up */

@@ -90,6 +90,7 @@ bool keys_find(struct keys *keys, struct arena *arena, const char *secret, struc
     if (keys->dev_key && equal_in_constant_time(bytes_of(secret), BYTES(CONFIG_DEV_KEY))) {
         caller->roles = ROLE_EVERY_KEY;
         caller->tenant = "dev";
+        caller->rate = 0;
         return true;
     }
     sha256_of(bytes_of(secret), wanted.hash);
@@ -102,6 +103,7 @@ bool keys_find(struct keys *keys, struct arena *arena, const char *secret, struc
                                               (struct bytes){wanted.hash, HASH_BYTES})) {
         caller->roles = roles_of(row->role);
         caller->tenant = arena_text(arena, bytes_of(row->tenant));
+        caller->rate = hash_start(row->hash);
         found = true;
     }
     (void)pthread_rwlock_unlock(&keys->lock);

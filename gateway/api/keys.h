@@ -21,7 +21,7 @@ struct keys *keys_new(bool dev_key);
 void         keys_free(struct keys *keys);
 DEFINE_CLEANUP(keys, struct keys *, keys_free)
 
-/* Fills in roles and tenant (which lives in the arena). False: no such key in the copy. */
+/* Fills in roles, tenant (which lives in the arena) and rate. False: no such key in the copy. */
 bool keys_find(struct keys *keys, struct arena *arena, const char *secret, struct caller *caller);
 
 /* Reads the table again unless somebody has done so since `since_us` (clock_mono_us). */

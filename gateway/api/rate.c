@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-/* Callers share these by a hash of their name. Two that meet share their rate: with a thousand
- * tenants that is one in sixteen, and the limit is there for those who send far too much. */
+/* Callers share these by their hash. Two that meet share their rate: with a thousand keys that is
+ * one in sixteen, and the limit is there for those who send far too much. */
 enum { BUCKETS = 16384, SECOND_US = 1000000 };
 
 struct rates {
@@ -28,17 +28,17 @@ void rates_free(struct rates *rates)
     mem_free(rates);
 }
 
-static unsigned bucket_of(const char *tenant, unsigned kind)
+uint64_t rate_of_tokens(const char *tenant)
 {
-    uint32_t hash = 2166136261u ^ kind; /* FNV-1a */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
     for (; *tenant != '\0'; tenant++) {
-        hash = (hash ^ (uint8_t)*tenant) * 16777619u;
+        hash = (hash ^ (uint8_t)*tenant) * 1099511628211u;
     }
-    return hash % BUCKETS;
+    return hash;
 }
 
-int rate_take(struct rates *rates, const char *tenant, unsigned kind, struct err *err)
+int rate_take(struct rates *rates, uint64_t who, struct err *err)
 {
     _Atomic int64_t *next;
     int64_t          now;
@@ -49,7 +49,7 @@ int rate_take(struct rates *rates, const char *tenant, unsigned kind, struct err
     if (rates->per_second == 0) {
         return 0;
     }
-    next = &rates->next_us[bucket_of(tenant, kind)];
+    next = &rates->next_us[who % BUCKETS];
     now = clock_mono_us();
     step = SECOND_US / rates->per_second;
     full = atomic_load(next);

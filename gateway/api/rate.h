@@ -17,8 +17,9 @@ struct rates;
 struct rates *rates_new(int64_t per_second); /* 0: any number */
 void          rates_free(struct rates *rates);
 
-/* RATE_LIMITED, with the time to wait, when there is nothing left for this tenant and kind of
- * caller. */
-WARN_UNUSED int rate_take(struct rates *rates, const char *tenant, unsigned kind, struct err *err);
+/* Who a tenant's upload tokens are; an API key is the beginning of its hash. */
+uint64_t rate_of_tokens(const char *tenant);
+/* RATE_LIMITED, with the time to wait, when there is nothing left for this caller. */
+WARN_UNUSED int rate_take(struct rates *rates, uint64_t who, struct err *err);
 
 #endif

@@ -340,6 +340,31 @@ TEST(requests, too_many_a_second_are_429_with_the_time_to_wait)
     CHECK_TEXT(http_answer_header(&answer, "retry-after"), "1");
 }
 
+TEST(requests, of_one_key_do_not_use_up_anothers_rate)
+{
+    static const char *const     settings[] = {"PRT_KEY_RATE=1", NULL};
+    static const char *const     keys[] = {"prt_read_loud", "prt_read_quiet"};
+    CLEANUP(world) struct world *world = world_open(settings);
+    struct http_answer           answer = {0};
+    char                         hash[HASH_HEX];
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        sha256_hex(bytes_of(keys[i]), hash);
+        world_sql(world, arena_format(world->arena,
+                                      "INSERT INTO api_keys (key_hash, tenant, role, created_us)"
+                                      " VALUES (decode('%s', 'hex'), 'acme', 'read', 1)",
+                                      hash));
+    }
+    for (int i = 0; i < 200 && answer.status != 429; i++) {
+        answer = world_get(world, "/v1/traces", keys[0]);
+    }
+    CHECK_NUMBER(answer.status, 429);
+    CHECK_NUMBER(world_get(world, "/v1/traces", keys[1]).status, 200);
+}
+
 TEST(requests, every_answer_has_a_request_id_the_clients_own_if_it_is_sane)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
