@@ -14,7 +14,10 @@ const struct statement artifact_statements[STATEMENTS] = {
     /* DISTINCT ON: one statement can't put the same row twice. Two processes may hold two uploads of
      * one name, and the earlier one in the stream may come last: it must not win. */
     [SAVE] = { "artifacts_save",
-        "INSERT INTO artifacts (trace_no, name, sha256, size_bytes, content_type, object_key,"
+        "WITH noted AS (INSERT INTO trace_objects (trace_no, object_key)"
+        " SELECT DISTINCT trace_no, object_key COLLATE \"C\""
+        " FROM unnest($1::bigint[], $6::text[]) AS q (trace_no, object_key) ON CONFLICT DO NOTHING)"
+        " INSERT INTO artifacts (trace_no, name, sha256, size_bytes, content_type, object_key,"
         " created_us, stream_seq) SELECT DISTINCT ON (trace_no, name COLLATE \"C\") trace_no, name,"
         " sha256, size_bytes, content_type, object_key, created_us, stream_seq"
         " FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::text[], $6::text[],"

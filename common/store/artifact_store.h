@@ -28,7 +28,7 @@ WARN_UNUSED int artifact_read(struct store *store, struct arena *arena, int64_t 
                               struct bytes name, struct artifact_record *ret_row, struct err *err);
 
 /* Puts rows, in place of those of the same name unless these come from later in the stream; of two in
- * the list the same counts. */
+ * the list the same counts. Their objects are the traces' (trace_object_store.h). */
 WARN_UNUSED int artifacts_save(struct store *store, struct arena *arena,
                                const struct artifact_record *rows, size_t count, struct err *err);
 

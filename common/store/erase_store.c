@@ -8,7 +8,6 @@ enum {
     DOOM_SEGMENT,
     MOVE_SEGMENT,
     DROP_SEGMENT,
-    DOOM_ARTIFACTS,
     ROWS_FIRST,
     DROP_EVENTS = ROWS_FIRST,
     DROP_CHUNKS,
@@ -21,8 +20,7 @@ enum {
     DROP_KEYS,
     MARK,
     ROWS_END,
-    SPARE = ROWS_END,
-    DOOMED,
+    DOOMED = ROWS_END,
     FORGET,
     STATEMENTS
 };
@@ -43,13 +41,6 @@ const struct statement erase_statements[STATEMENTS] = {
     [DROP_SEGMENT] = { "erase_drop_segment",
         "DELETE FROM segments WHERE segment_no = $1", 1 },
 
-    [DOOM_ARTIFACTS] = { "erase_doom_artifacts",
-        "INSERT INTO doomed_objects (bucket, key, trace_no)"
-        " SELECT DISTINCT 'artifacts', a.object_key, a.trace_no FROM artifacts a"
-        " WHERE a.trace_no = $1 AND NOT EXISTS (SELECT FROM artifacts b"
-        "  WHERE b.object_key = a.object_key AND b.trace_no <> a.trace_no)"
-        " ON CONFLICT (bucket, key) DO UPDATE SET trace_no = excluded.trace_no", 1 },
-
     [DROP_EVENTS] = { "erase_events", "DELETE FROM trace_events WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "erase_chunks", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
     [DROP_ARTIFACTS] = { "erase_artifacts", "DELETE FROM artifacts WHERE trace_no = $1", 1 },
@@ -69,12 +60,8 @@ const struct statement erase_statements[STATEMENTS] = {
         " document_key = NULL, document_sha256 = NULL, document_bytes = NULL, qa_splice = NULL,"
         " qa_status = NULL, tests_passed = NULL, judge_overall = NULL WHERE trace_no = $1", 1 },
 
-    [SPARE] = { "doomed_spare",
-        "DELETE FROM doomed_objects d USING traces t WHERE t.trace_id = $1"
-        " AND d.trace_no = t.trace_no AND d.bucket = 'artifacts'"
-        " AND EXISTS (SELECT FROM artifacts a WHERE a.object_key = d.key)", 1 },
     [DOOMED] = { "doomed_read",
-        "SELECT d.bucket = 'artifacts', d.key FROM doomed_objects d"
+        "SELECT d.key FROM doomed_objects d"
         " JOIN traces t ON t.trace_no = d.trace_no WHERE t.trace_id = $1", 1 },
     [FORGET] = { "doomed_forget",
         "DELETE FROM doomed_objects d USING traces t"
@@ -144,7 +131,6 @@ int erase_segment_move(struct store *store, struct arena *arena, const struct er
 
 int erase_rows(struct store *store, struct arena *arena, int64_t trace_no, struct err *err)
 {
-    TRY(run_for(store, arena, DOOM_ARTIFACTS, trace_no, err));
     for (int i = ROWS_FIRST; i < ROWS_END; i++) {
         TRY(run_for(store, arena, i, trace_no, err));
     }
@@ -152,19 +138,17 @@ int erase_rows(struct store *store, struct arena *arena, int64_t trace_no, struc
 }
 
 int doomed_read(struct store *store, struct arena *arena, const char *trace_id,
-                struct doomed **ret_objects, size_t *ret_count, struct err *err)
+                const char ***ret_keys, size_t *ret_count, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
-    struct doomed             *objects;
+    const char               **keys;
 
-    TRY(run_named(store, arena, SPARE, trace_id, NULL, err));
     TRY(run_named(store, arena, DOOMED, trace_id, &rows, err));
-    objects = arena_get(arena, (rows_count(rows) + 1) * sizeof(*objects));
+    keys = arena_get(arena, (rows_count(rows) + 1) * sizeof(*keys));
     for (size_t i = 0; i < rows_count(rows); i++) {
-        objects[i] = (struct doomed){rows_flag(rows, i, 0),
-                                     arena_text(arena, rows_bytes(rows, i, 1))};
+        keys[i] = arena_text(arena, rows_bytes(rows, i, 0));
     }
-    *ret_objects = objects;
+    *ret_keys = keys;
     *ret_count = rows_count(rows);
     return 0;
 }

@@ -3,8 +3,9 @@
  * erase_store.h - a trace goes from all tables; of its row in traces only the name and the status
  * `erased` stay, so that nothing that comes late makes it anew.
  *
- * Objects are doomed in the same transaction and deleted after it (table doomed_objects): a commit
- * that fails has lost nothing, a crash after it forgets nothing. Under the lock of the trace's row.
+ * Segments are doomed in the same transaction and deleted after it (table doomed_objects): a commit
+ * that fails has lost nothing, a crash after it forgets nothing. Artifacts have a table of their own
+ * (trace_object_store.h). Under the lock of the trace's row.
  */
 #ifndef PRT_STORE_ERASE_STORE_H
 #define PRT_STORE_ERASE_STORE_H
@@ -27,18 +28,13 @@ WARN_UNUSED int erase_segment_move(struct store *store, struct arena *arena,
                                    const struct erase_range *of, const char *key, int64_t trace_no,
                                    struct err *err);
 
-/* All rows; dooms the artifacts that no other trace has. */
+/* All rows but those that name its objects. */
 WARN_UNUSED int erase_rows(struct store *store, struct arena *arena, int64_t trace_no,
                            struct err *err);
 
-/* Objects that were doomed for this trace and are not gone yet; one that another trace has been
- * given meanwhile is spared. */
-struct doomed {
-    bool        artifact; /* in the artifacts bucket; else in chunks */
-    const char *key;
-};
+/* Segments that were doomed for this trace and are not gone yet. */
 WARN_UNUSED int doomed_read(struct store *store, struct arena *arena, const char *trace_id,
-                            struct doomed **ret_objects, size_t *ret_count, struct err *err);
+                            const char ***ret_keys, size_t *ret_count, struct err *err);
 /* All of them are gone. */
 WARN_UNUSED int doomed_forget(struct store *store, struct arena *arena, const char *trace_id,
                               struct err *err);

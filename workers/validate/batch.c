@@ -385,6 +385,9 @@ static int take(struct batch *batch, struct trace *trace, struct entry *entry, s
                       entry->in->to.tenant);
         return 0;
     }
+    if (entry->err.code != ERR_NONE && trace->row.status != TRACE_ERASED) {
+        return 0; /* its object is not there */
+    }
     if (entry->in->message.kind == MESSAGE_ERASE) {
         return erase_take(batch, trace, entry, err);
     }
@@ -419,6 +422,7 @@ static int work(struct batch *batch, struct err *err)
     TRY(load_known(batch, err));
     TRY(load_behind(batch, err));
     TRY(load_keys(batch, err));
+    TRY(objects_hold(batch, err));
     TRY(take_all(batch, err));
     return batch_save(batch, err);
 }

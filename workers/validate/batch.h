@@ -4,6 +4,7 @@
  *
  *   lock the traces, in order of id       batch.c
  *   what is known of these chunks?        batch.c
+ *   are their objects still there?        object.c
  *   take each entry, in order of seq      batch.c, order.c (which chunk is next), link.c (the chain)
  *   rows; lines in them, or a segment     save.c
  *   commit
@@ -135,6 +136,10 @@ void link_refuse(struct batch *batch, struct record *record, const struct chunk_
 /* -------- bury.c: what was refused of a chunk that had waited goes to the dead letters -------- */
 WARN_UNUSED int bury_refused(struct batch *batch, const struct record *record,
                              const struct chunk_refusal *refusals, size_t count, struct err *err);
+
+/* -------- object.c: the artifacts' objects are their traces', and there; an entry whose object is not
+ * has an error -------- */
+WARN_UNUSED int objects_hold(struct batch *batch, struct err *err);
 
 /* -------- save.c: all rows and the segment object; inside the transaction -------- */
 WARN_UNUSED int batch_save(struct batch *batch, struct err *err);

@@ -4,18 +4,23 @@
  *
  *   in the transaction   its lines become blanks in new copies of the segments they share with
  *                        others (whose offsets stay), all its rows go, the status is `erased`
- *   after the commit     the objects nobody refers to any more, its document, its logs; last its
- *                        messages, this one too: until then it is delivered again
+ *   after the commit     the objects nobody else has, its document, its logs; last its messages,
+ *                        this one too: until then it is delivered again
+ *
+ * What comes for it later is not kept either: whoever takes such a message does the second half
+ * again.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/erase_store.h"
+#include "store/trace_object_store.h"
 #include "trace/claim.h"
 #include "trace/dead_letter.h"
 #include "workers/validate/validator.h"
 
-enum { SEGMENTS_A_LEASE = 20, LIST_MOST = 1000 };
+enum { SEGMENTS_A_LEASE = 20, OBJECTS_A_LEASE = 100, LIST_MOST = 1000 };
 
 /* ------------------------------------ lines ------------------------------------ */
 
@@ -119,16 +124,52 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
 
 static int delete_doomed(struct validator *validator, struct delivery *in, struct err *err)
 {
-    struct doomed *objects = NULL;
-    size_t         count = 0;
+    const char **keys = NULL;
+    size_t       count = 0;
 
-    TRY(doomed_read(validator->batch.store, in->arena, in->to.trace, &objects, &count, err));
+    TRY(doomed_read(validator->batch.store, in->arena, in->to.trace, &keys, &count, err));
     for (size_t i = 0; i < count; i++) {
-        TRY(blob_delete(validator->batch.blob,
-                        objects[i].artifact ? BUCKET_ARTIFACTS : BUCKET_CHUNKS, objects[i].key,
-                        err));
+        TRY(blob_delete(validator->batch.blob, BUCKET_CHUNKS, keys[i], err));
     }
     return doomed_forget(validator->batch.store, in->arena, in->to.trace, err);
+}
+
+/* What another trace has too stays, as its own. */
+static int delete_object(struct validator *validator, struct delivery *in, const char *key,
+                         struct err *err)
+{
+    struct store                         *store = validator->batch.store;
+    CLEANUP(store_rollback) struct store *transaction = store;
+    bool                                  shared = true;
+
+    /* First, and committed: should this process die when it has deleted the object, whoever waits
+     * for the lock knows that it has to look. */
+    TRY(object_gone_soon(store, in->arena, key, clock_us(), err));
+    TRY(store_begin(transaction, err));
+    TRY(object_lock(store, in->arena, in->to.trace, key, &shared, err));
+    if (!shared) {
+        TRY(blob_delete(validator->batch.blob, BUCKET_ARTIFACTS, key, err));
+    }
+    TRY(object_forget(store, in->arena, in->to.trace, key, err));
+    return store_commit(store, err);
+}
+
+static int delete_objects(struct validator *validator, struct delivery *in, struct err *err)
+{
+    const char **keys = NULL;
+    size_t       count = 0;
+
+    do {
+        TRY(objects_of(validator->batch.store, in->arena, in->to.trace, OBJECTS_A_LEASE, &keys,
+                       &count, err));
+        for (size_t i = 0; i < count; i++) {
+            TRY(delete_object(validator, in, keys[i], err));
+        }
+        if (count == OBJECTS_A_LEASE) {
+            TRY(delivery_extend(in, err));
+        }
+    } while (count == OBJECTS_A_LEASE);
+    return 0;
 }
 
 static int delete_under(struct validator *validator, struct delivery *in, enum bucket bucket,
@@ -194,8 +235,7 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
     static const struct {
         const char *stream, *family;
     } streams[] = {{"PRT_DEAD", "dead"}, {"PRT_WORK", "work"}, {"PRT_RESULT", "result"}};
-    const char *ingest =
-        arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace);
+    const char *ingest = arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace);
 
     if (validator->stream == NULL) {
         return 0;
@@ -205,8 +245,8 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
                       err));
     for (size_t i = 0; i < COUNT_OF(streams); i++) {
         TRY(stream_purge(validator->stream, streams[i].stream,
-                         arena_format(in->arena, "prt.%s.*.%s.%s", streams[i].family,
-                                      in->to.tenant, in->to.trace),
+                         arena_format(in->arena, "prt.%s.*.%s.%s", streams[i].family, in->to.tenant,
+                                      in->to.trace),
                          err));
     }
     TRY(delete_claims(validator, false, ingest, err));
@@ -216,6 +256,7 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
 int erase_finish(struct validator *validator, struct delivery *in, struct err *err)
 {
     TRY(delete_doomed(validator, in, err));
+    TRY(delete_objects(validator, in, err));
     TRY(delete_under(validator, in, BUCKET_ARTIFACTS,
                      arena_format(in->arena, "qa/%s/", in->to.trace), err));
     TRY(delete_under(validator, in, BUCKET_TRACES, arena_format(in->arena, "%s/", in->to.trace),

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "metric/metric.h"
+#include "store/trace_object_store.h"
 #include "value/msgpack.h"
 #include "workers/validate/validator.h"
 
@@ -64,6 +65,7 @@ struct validator *validator_new(const struct farm *farm)
     };
     validator->stream = farm->stream;
     validator->claim_check_from = config->claim_check_from;
+    validator->ingest_keep_us = config->ingest_keep * 1000;
     validator->batch.store = farm->store;
     validator->batch.blob = farm->blob;
     validator->batch.hmac = hmac_new((struct bytes){farm->chain_key, KEY_BYTES});
@@ -260,8 +262,38 @@ static int validate_tend(void *self, struct err *err)
         validator->swept_us = now_us;
         TRY(keys_expire(validator->batch.store, validator->arena,
                         clock_us() - KEY_LIFE_H * 3600LL * 1000000, KEY_SWEEP, &gone, err));
+        TRY(objects_gone_expire(validator->batch.store, validator->arena,
+                                clock_us() - validator->ingest_keep_us, err));
     }
     return bury_all(validator, err);
+}
+
+/* What came before was done for this trace: its messages went with it, this one among them. */
+static bool is_done(const struct delivery *in, const bool *done, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (done[i] && strcmp(in[i].to.trace, in[index].to.trace) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What comes for a trace that was erased is answered, and goes the way of what came before: as a
+ * dead letter it would be kept for months. */
+static void finish_erased(struct validator *validator, struct delivery *in, size_t total)
+{
+    bool *done = arena_zero(validator->arena, total, sizeof(*done));
+
+    for (size_t i = 0; i < total; i++) {
+        const bool late = in[i].err.code == ERR_TRACE_ERASED;
+
+        if (!late && (in[i].message.kind != MESSAGE_ERASE || in[i].err.code != ERR_NONE)) {
+            continue;
+        }
+        err_clear(&in[i].err);
+        done[i] = is_done(in, done, i) || erase_finish(validator, &in[i], &in[i].err) == 0;
+    }
 }
 
 static int validate_handle_batch(void *self, struct delivery *in, size_t total, struct outbox *out,
@@ -275,11 +307,7 @@ static int validate_handle_batch(void *self, struct delivery *in, size_t total, 
     good = read_all(validator, in, total, out, &taken);
     TRY(earlier_hold_back(validator, good, &taken, err));
     TRY(run_all(validator, good, taken, out, err));
-    for (size_t i = 0; i < total; i++) {
-        if (in[i].message.kind == MESSAGE_ERASE && in[i].err.code == ERR_NONE) {
-            (void)!erase_finish(validator, &in[i], &in[i].err);
-        }
-    }
+    finish_erased(validator, in, total);
     return 0;
 }
 

@@ -14,6 +14,7 @@ struct validator {
     struct stream *stream; /* for erasing; NULL: there is none */
     struct arena *arena; /* entries of one batch */
     int64_t       claim_check_from;
+    int64_t       ingest_keep_us;
     int64_t       swept_us;
 };
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* An erased trace: nothing of it can be read any more, and its neighbours have lost nothing. */
+#include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "questions.h"
+#include "store/trace_store.h"
 #include "world.h"
 
 #define ROWS_OF                                                                                    \
@@ -24,8 +27,8 @@ static int objects_with(struct world *world, enum bucket bucket, const char *tex
     int                with = 0;
     struct err         err = {0};
 
-    CHECK_WORKS(blob_list(world->farm.blob, world->arena, bucket, "", "", 1000, &entries, &count,
-                          &err));
+    CHECK_WORKS(
+        blob_list(world->farm.blob, world->arena, bucket, "", "", 1000, &entries, &count, &err));
     for (size_t i = 0; i < count; i++) {
         struct bytes bytes;
 
@@ -124,4 +127,155 @@ TEST(erase, spares_an_artifact_that_another_trace_has)
     put_message(world, "b", MESSAGE_ERASE, "{}");
     validated(world);
     CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 0);
+}
+
+#define UPLOAD(key, hash)                                                                          \
+    "{\"name\":\"final_workspace_snapshot\",\"key\":\"sha256/" key "\",\"sha256\":\"" hash         \
+    "\",\"size_bytes\":9}"
+#define HASH_1 "1111111111111111111111111111111111111111111111111111111111111111"
+#define HASH_2 "2222222222222222222222222222222222222222222222222222222222222222"
+
+static bool object_there(struct world *world, const char *key)
+{
+    struct err err = {0};
+    int64_t    size;
+
+    return blob_size(world->farm.blob, BUCKET_ARTIFACTS, key, &size, &err) == 0;
+}
+
+TEST(erase, takes_the_uploads_along_that_others_took_the_place_of)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "a");
+    put_message(world, "a", MESSAGE_ARTIFACT, UPLOAD("first", HASH_1));
+    validated(world);
+    put_message(world, "a", MESSAGE_ARTIFACT, UPLOAD("second", HASH_2));
+    validated(world);
+    CHECK(object_there(world, "sha256/first") && object_there(world, "sha256/second"));
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK(!object_there(world, "sha256/first") && !object_there(world, "sha256/second"));
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM trace_objects", NULL), 0);
+}
+
+TEST(erase, takes_the_artifacts_of_refused_chunks_along)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "a");
+    put_secret(world, "a", "taken");
+    validated(world);
+    put_secret(world, "a", "other-content");
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 409);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "other-content"), 1);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "other-content"), 0);
+}
+
+TEST(erase, keeps_nothing_of_what_comes_late)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "a");
+    validated(world);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    put_secret(world, "a", "forget-me");
+    put_message(world, "a", MESSAGE_ARTIFACT, UPLOAD("late", HASH_1));
+    validated(world);
+    /* Answered, and no dead letter: that would keep what was sent. */
+    CHECK_NUMBER(http_of(world, 0), 410);
+    CHECK_NUMBER(http_of(world, 1), 410);
+    CHECK_NUMBER(world->in[0].err.code, ERR_NONE);
+    CHECK_NUMBER(world->in[1].err.code, ERR_NONE);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "forget-me"), 0);
+    CHECK(!object_there(world, "sha256/late"));
+}
+
+/* Of a chunk that waits for an earlier one no row of artifacts tells yet. */
+TEST(erase, spares_an_artifact_that_a_waiting_chunk_has)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_secret(world, "a", "shared");
+    put_message(world, "b", MESSAGE_CHUNK,
+                "{\"chunk_id\":\"waits\",\"chunk_seq\":1,\"events\":[{\"id\":\"e\",\"seq\":9,"
+                "\"ts_client_s\":1,\"type\":\"cmd_run\",\"cmd\":\"x\",\"exit_code\":0}],"
+                "\"artifacts\":{\"e.stdout\":\"printed shared\"}}");
+    validated(world);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 1);
+    put_chunk(world, "b", 0, 0, 1);
+    validated(world);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
+    put_message(world, "b", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 0);
+}
+
+/* The gateway has put it, or found it there, and the message is on its way. */
+TEST(erase, has_an_upload_sent_again_whose_object_it_took)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_open(world, "a");
+    put_open(world, "b");
+    put_message(world, "a", MESSAGE_ARTIFACT, UPLOAD("shared", HASH_1));
+    validated(world);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    put_message(world, "b", MESSAGE_ARTIFACT, UPLOAD("shared", HASH_1));
+    CHECK_WORKS(blob_delete(world->farm.blob, BUCKET_ARTIFACTS, "sha256/shared", &err));
+    validated(world);
+    CHECK_NUMBER(world->in[0].err.code, ERR_BLOB_MISSING);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 0);
+    put_message(world, "b", MESSAGE_ARTIFACT, UPLOAD("shared", HASH_1));
+    validated(world);
+    CHECK_NUMBER(world->in[0].err.code, ERR_NONE);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
+}
+
+static void *validate_beside(void *arg)
+{
+    validated(arg);
+    return NULL;
+}
+
+#define WAITING                                                                                    \
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"                     \
+    " AND wait_event_type = 'Lock'"
+
+/* The chunk's object is put when it is read, and its rows come later: here b's row is held
+ * meanwhile. */
+TEST(erase, spares_an_artifact_that_is_about_to_be_referred_to)
+{
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(world) struct world *other = world_beside(world);
+    CLEANUP(world) struct world *holder = world_beside(world);
+    struct trace_record          row;
+    struct err                   err = {0};
+    pthread_t                    thread;
+
+    put_open(world, "b");
+    put_secret(world, "a", "shared");
+    validated(world);
+    CHECK_WORKS(store_begin(holder->farm.store, &err));
+    CHECK_WORKS(trace_lock(holder->farm.store, holder->arena, "b", &row, &err));
+    put_secret(other, "b", "shared");
+    CHECK_NUMBER(pthread_create(&thread, NULL, validate_beside, other), 0);
+    for (int i = 0; i < 2000 && ask(world, WAITING, NULL) == 0; i++) {
+        clock_sleep_us(5000);
+    }
+    CHECK_NUMBER(ask(world, WAITING, NULL), 1);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    store_rollback(holder->farm.store);
+    (void)pthread_join(thread, NULL);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
+    CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 1);
 }

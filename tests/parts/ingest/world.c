@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "lib/postgres.h"
 #include "value/json.h"
+#include "value/msgpack.h"
 
 /* -------------------------------- an outbox to look into -------------------------------- */
 
@@ -176,6 +177,21 @@ void world_free(struct world *world)
 
 static const struct value_limits limits = {.bytes = 64 << 20, .depth = 64, .values = 4 << 20};
 
+/* The gateway puts an upload's object before it publishes the message; its bytes tell its key. */
+static void put_object(struct world *world, struct bytes body)
+{
+    struct value message;
+    struct bytes key;
+    struct err   err = {0};
+
+    CHECK_WORKS(msgpack_read(world->arena, body, &limits, true, &message, &err));
+    key = value_text_or(value_get(&message, "key"), "");
+    if (key.size > 0) {
+        CHECK_WORKS(blob_put(world->farm.blob, BUCKET_ARTIFACTS, arena_text(world->arena, key), key,
+                             "text/plain", &err));
+    }
+}
+
 size_t put_message(struct world *world, const char *trace, enum message_kind kind, const char *json)
 {
     struct err       err = {0};
@@ -199,6 +215,9 @@ size_t put_message(struct world *world, const char *trace, enum message_kind kin
         .reply = "inbox.1",
     };
     buf_done(&body);
+    if (kind == MESSAGE_ARTIFACT) {
+        put_object(world, in->message.body);
+    }
     world->count++;
     return index;
 }

@@ -12,6 +12,7 @@
 #include "store/read_store.h"
 #include "store/replay_store.h"
 #include "store/store.h"
+#include "store/trace_object_store.h"
 #include "store/trace_store.h"
 
 static void prepare_all(struct store *store, const struct statement *statements, size_t count)
@@ -49,6 +50,7 @@ TEST(statements, all_fit_the_migrated_schema)
     prepare_all(store, erase_statements, erase_statement_count);
     prepare_all(store, pr_statements, pr_statement_count);
     prepare_all(store, read_statements, read_statement_count);
+    prepare_all(store, trace_object_statements, trace_object_statement_count);
     prepare_all(store, replay_statements, replay_statement_count);
 }
 
