@@ -242,6 +242,12 @@ void trace_open(struct exchange *x)
     }
     if (publish.idempotency_key != NULL) {
         trace_id_for_key(gateway->tokens, trace, publish.tenant, bytes_of(publish.idempotency_key));
+        if (!publish.wants_verdict) {
+            /* Whatever the client prefers: without the verdict another body under the same key
+             * would get a token for the first one's trace, with the consent of the second. */
+            publish.wants_verdict = gateway->config->verdict_wait > 0;
+            publish.wait_ms = gateway->config->verdict_wait;
+        }
     } else {
         trace_id_random(trace);
         publish.wants_verdict = false;

@@ -211,7 +211,7 @@ TEST(verdicts, a_large_chunk_travels_as_a_claim_check)
     CHECK_NUMBER(world_metric(world, "prt_http_memory_bytes"), 0);
 }
 
-static struct http_answer open_with_key(struct world *world, const char *key)
+static struct http_answer open_preferring(struct world *world, const char *key, const char *prefer)
 {
     return world_ask(
         world,
@@ -222,8 +222,13 @@ static struct http_answer open_with_key(struct world *world, const char *key)
             .body = BYTES("{\"participant_id\":\"p\",\"task_id\":\"t\",\"task_title\":\"x\"}"),
             .more = {{"Idempotency-Key", key}},
             .more_count = 1,
-            .prefer = "wait=1",
+            .prefer = prefer,
         });
+}
+
+static struct http_answer open_with_key(struct world *world, const char *key)
+{
+    return open_preferring(world, key, "wait=1");
 }
 
 TEST(verdicts, the_same_idempotency_key_opens_the_same_trace)
@@ -251,6 +256,10 @@ TEST(verdicts, the_same_idempotency_key_opens_the_same_trace)
                path_of(world, json_text(world, &first_json, "/trace_id"), ""));
     world_judge(world, JUDGE_REFUSES, 409); /* other content */
     again = open_with_key(world, "k1");
+    CHECK_PROBLEM(&again, 409, "key_conflict");
+    again = open_preferring(world, "k1", "respond-async");
+    CHECK_PROBLEM(&again, 409, "key_conflict");
+    again = open_preferring(world, "k1", "wait=0");
     CHECK_PROBLEM(&again, 409, "key_conflict");
     world_judge(world, JUDGE_SILENT, 0); /* validate is away: the trace is open all the same */
     again = open_with_key(world, "k1");
