@@ -3,7 +3,8 @@
  * cli.h - what every command of prt is given, and the table they stand in.
  *
  * A command prints its result on standard output and what it is doing on standard error. It returns
- * the exit code, or -1 with *err set (exit 1, or 2 when the error is USAGE).
+ * the exit code, or -1 with *err set (exit 1, or 2 for USAGE and CONFIG_WRONG, 4 for
+ * TRACE_NOT_READY).
  */
 #ifndef PRT_CLI_CLI_H
 #define PRT_CLI_CLI_H

@@ -124,7 +124,9 @@ int main(int argc, char **argv)
         (void)fputs("prt: ", stderr);
         plain_print(stderr, bytes_of(err.story)); /* it may quote what a client sent */
         (void)fprintf(stderr, "\n     (%s: %s)\n", err_name(err.code), err_words(err.code));
-        return err.code == ERR_USAGE || err.code == ERR_CONFIG_WRONG ? EXIT_USAGE : EXIT_FAILED;
+        return err.code == ERR_USAGE || err.code == ERR_CONFIG_WRONG ? EXIT_USAGE
+               : err.code == ERR_TRACE_NOT_READY                     ? EXIT_LATE
+                                                                     : EXIT_FAILED;
     }
     return code;
 }

@@ -59,6 +59,14 @@ refused 404 trace_unknown GET /v1/traces/trace-00000000000000000000000000000000
 refused 404 route_unknown GET /v1/nothing
 refused 405 method_wrong DELETE /v1/limits
 
+# What waits for a trace that is not done has a code of its own, whatever waits.
+code=0
+prt verify "$trace" 2>/dev/null || code=$?
+expect "$code" = 4
+code=0
+prt view "$trace" 2>/dev/null || code=$?
+expect "$code" = 4
+
 # A body that never comes is 408, and costs the others nothing.
 python3 - "$url" "$upload" "$ingest" <<'P'
 import socket, sys, urllib.parse
