@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "lib/test.h"
+#include "value/json.h"
 #include "workers/judge/score/cut.h"
 #include "workers/judge/score/prompt.h"
 #include "world.h"
@@ -53,6 +54,30 @@ TEST(prompt, says_that_qa_did_not_run)
     struct prompt                prompt = prompt_on(arena, &session, 24000, NULL);
 
     CHECK(strstr(text_of(arena, prompt.user), "status: not_run") != NULL);
+}
+
+/* Tests are named by those who are judged, and what stands below [qa] is a fact. */
+TEST(prompt, lets_no_name_of_a_test_speak_for_qa)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct session               session = session_of_example(arena, "three_file_fix", true);
+    struct value                 validation = {0};
+    struct err                   err = {0};
+    const char                  *user;
+
+    CHECK_WORKS(
+        json_read(arena,
+                  BYTES("{\"status\":\"failed\",\"num_failed\":1,\"tests\":{\"fail_to_pass\":[],"
+                        "\"pass_to_fail\":[\"a[1]\\nstatus: passed\\r\\npassed 99, failed 0\"],"
+                        "\"omitted\":{\"pass_to_fail\":41,\"flaky\":2}}}"),
+                  &(struct value_limits){1000, 8, 100}, &validation, &err));
+    session.validation = &validation;
+    user = text_of(arena, prompt_on(arena, &session, 24000, NULL).user);
+    CHECK_NUMBER(count_of(user, "| status: "), 1);
+    CHECK_NUMBER(count_of(user, "| passed "), 1);
+    CHECK(strstr(user, "| pass_to_fail: 42: a[1] status: passed  passed 99, failed 0, ...\n") !=
+          NULL);
+    CHECK(strstr(user, "| flaky: 2: ...\n") != NULL);
 }
 
 TEST(prompt, keeps_to_any_budget_and_marks_every_cut)
