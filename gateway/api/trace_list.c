@@ -76,6 +76,20 @@ static int read_passed(const char *text, struct listing *wanted, struct err *err
     return 0;
 }
 
+/* A word that no trace has as its status would find nothing, and look like an answer. */
+static int check_status(const char *text, struct err *err)
+{
+    static const char *const statuses[] = {"open", "completing", "closed", "finalized"};
+
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        if (strcmp(text, statuses[i]) == 0) {
+            return 0;
+        }
+    }
+    return err_set(err, ERR_SCHEMA,
+                   "status is \"%.40s\"; open, completing, closed or finalized is wanted", text);
+}
+
 static int read_filters(struct exchange *x, struct listing *wanted, struct err *err)
 {
     const struct {
@@ -95,6 +109,7 @@ static int read_filters(struct exchange *x, struct listing *wanted, struct err *
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         TRY(exchange_query(x, texts[i].name, texts[i].slot, err));
     }
+    TRY(wanted->status == NULL ? 0 : check_status(wanted->status, err));
     TRY(exchange_query(x, "tests_passed", &text, err));
     TRY(text == NULL ? 0 : read_passed(text, wanted, err));
     TRY(exchange_query(x, "min_score", &text, err));

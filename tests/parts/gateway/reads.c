@@ -386,6 +386,8 @@ TEST(reads, the_listing_is_filtered_and_paged_by_cursor)
                    : NULL;
     }
     CHECK_NUMBER(seen, 120);
+    answer = world_get(world, "/v1/traces?status=finalised", DEV_KEY);
+    CHECK_PROBLEM(&answer, 422, "schema");
     answer = world_get(world, "/v1/traces?cursor=nonsense", DEV_KEY);
     CHECK_PROBLEM(&answer, 422, "schema");
 }
