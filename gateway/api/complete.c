@@ -10,6 +10,7 @@
 #include "gateway/api/publish.h"
 #include "gateway/api/resources.h"
 #include "store/read_store.h"
+#include "trace/field.h"
 #include "value/msgpack.h"
 
 static void answer_completing(struct exchange *x, int64_t num_events)
@@ -77,8 +78,12 @@ static int read_complete(struct exchange *x, struct value *ret_body, const char 
         struct bytes name = ret_body->as.members[i].name;
 
         if (!bytes_is(name, "num_chunks") && !bytes_is(name, "last_chunk_seq")) {
-            return err_set(err, ERR_SCHEMA, "has a field that is neither num_chunks nor"
-                           " last_chunk_seq");
+            struct check check = {.arena = x->arena};
+
+            (void)check_failed(&check, "is neither num_chunks nor last_chunk_seq");
+            (void)check_in(&check, name);
+            *ret_pointer = check.problems[0].pointer;
+            return err_set(err, ERR_SCHEMA, "is neither num_chunks nor last_chunk_seq");
         }
     }
     TRY(check_count(ret_body, "num_chunks", ret_pointer, err));

@@ -73,6 +73,10 @@ TEST(requests, a_wrong_field_is_422_with_a_pointer_to_it)
     CHECK_TEXT(json_text(world, &problem, "/errors/0/pointer"), "/chunk_id");
     answer = world_post(world, path_of(world, trace, "/complete"), token, "{\"num_chunks\":-1}");
     CHECK_PROBLEM(&answer, 422, "schema");
+    answer = world_post(world, path_of(world, trace, "/complete"), token, "{\"num/chunk\":1}");
+    CHECK_PROBLEM(&answer, 422, "schema");
+    problem = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &problem, "/errors/0/pointer"), "/num~1chunk");
 }
 
 static const char *told(struct world *world, const char *body)
