@@ -142,13 +142,20 @@ void trace_id_random(char ret_id[TRACE_ID])
     trace_id_write(ret_id, bytes);
 }
 
+/* While keys are exchanged names follow from the one before: from the only key of gateways that do
+ * not have the new one yet, and from which they followed for what is sent again. */
+static struct hmac *names_key(struct tokens *tokens)
+{
+    return tokens->old != NULL ? tokens->old : tokens->hmac;
+}
+
 void trace_id_for_key(struct tokens *tokens, char ret_id[TRACE_ID], const char *tenant,
                       struct bytes key)
 {
     const struct bytes pieces[] = {BYTES("prt-trace-id-v1\0"), bytes_of(tenant), BYTES("\0"), key};
     uint8_t            mac[HASH_BYTES];
 
-    mac_of(tokens, tokens->hmac, pieces, COUNT_OF(pieces), mac);
+    mac_of(tokens, names_key(tokens), pieces, COUNT_OF(pieces), mac);
     trace_id_write(ret_id, mac);
 }
 
@@ -161,6 +168,6 @@ void trace_id_for_pr(struct tokens *tokens, char ret_id[TRACE_ID], const char *t
                                    BYTES("\0"),               {count, sizeof(count)}};
     uint8_t            mac[HASH_BYTES];
 
-    mac_of(tokens, tokens->hmac, pieces, COUNT_OF(pieces), mac);
+    mac_of(tokens, names_key(tokens), pieces, COUNT_OF(pieces), mac);
     trace_id_write(ret_id, mac);
 }

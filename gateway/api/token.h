@@ -44,7 +44,8 @@ bool upload_token_is(struct bytes text);
 WARN_UNUSED int upload_token_read(struct tokens *tokens, struct arena *arena, struct bytes text,
                                   int64_t now_us, struct upload *ret_upload, struct err *err);
 
-/* "trace-" and 32 hex digits: at random, or for an Idempotency-Key always the same. */
+/* "trace-" and 32 hex digits: at random, or for an Idempotency-Key always the same, as long as the
+ * old key is there when keys are exchanged. */
 enum { TRACE_ID = 39 };
 void trace_id_random(char ret_id[TRACE_ID]);
 void trace_id_for_key(struct tokens *tokens, char ret_id[TRACE_ID], const char *tenant,

@@ -158,6 +158,21 @@ TEST(trace_id, of_a_key_is_always_the_same)
     CHECK(strncmp(first, "trace-", 6) == 0);
 }
 
+/* Some gateways have the new key already, and some do not; what was sent before is sent again. */
+TEST(trace_id, that_follows_from_a_name_is_the_same_while_keys_are_exchanged)
+{
+    CLEANUP(tokens) struct tokens *before = tokens_made(key_a, NULL);
+    CLEANUP(tokens) struct tokens *during = tokens_made(key_b, key_a);
+    char                           was[TRACE_ID], is[TRACE_ID];
+
+    trace_id_for_key(before, was, "acme", BYTES("key-1"));
+    trace_id_for_key(during, is, "acme", BYTES("key-1"));
+    CHECK_TEXT(is, was);
+    trace_id_for_pr(before, was, "acme", "o/r#1", "ann", 3);
+    trace_id_for_pr(during, is, "acme", "o/r#1", "ann", 3);
+    CHECK_TEXT(is, was);
+}
+
 TEST(trace_id, at_random_is_never_the_same)
 {
     char       first[TRACE_ID], other[TRACE_ID];
