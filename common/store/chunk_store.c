@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, NEWEST, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
+enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
        ADD, ADD_EVENTS, CHAINED, KEPT, GATHER, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
@@ -47,10 +47,12 @@ const struct statement chunk_statements[STATEMENTS] = {
         " WHERE trace_no = $1 AND chunk_seq BETWEEN $2 AND $3 AND status = 'pending'"
         " ORDER BY chunk_seq", 3 },
 
-    [NEWEST] = { "chunks_newest",
-        "SELECT c.stream_seq FROM trace_chunks c"
-        " WHERE c.trace_no = (SELECT trace_no FROM traces WHERE trace_id = $1)"
-        " ORDER BY c.chunk_seq DESC LIMIT $2", 2 },
+    [TAKEN] = { "messages_taken",
+        "WITH t AS MATERIALIZED (SELECT trace_no FROM traces WHERE trace_id = $1)"
+        " (SELECT c.stream_seq FROM trace_chunks c WHERE c.trace_no = (SELECT trace_no FROM t)"
+        "  ORDER BY c.chunk_seq DESC LIMIT $2) UNION ALL "
+        "SELECT a.stream_seq FROM artifacts a WHERE a.trace_no = (SELECT trace_no FROM t)"
+        " AND a.name IN ('final_workspace_snapshot', 'start_workspace_snapshot')", 2 },
 
     [EVENTS_KNOWN] = { "events_known",
         "SELECT q.place FROM unnest($2::uuid[]) WITH ORDINALITY AS q (event_key, place)"
@@ -258,8 +260,8 @@ int chunks_behind(struct store *store, struct arena *arena, const int64_t *trace
     return waiting_read(arena, rows, ret_rows, ret_count, err);
 }
 
-int chunks_newest(struct store *store, struct arena *arena, const char *trace_id, size_t most,
-                  int64_t **ret_stream_seqs, size_t *ret_count, struct err *err)
+int messages_taken(struct store *store, struct arena *arena, const char *trace_id, size_t most,
+                   int64_t **ret_stream_seqs, size_t *ret_count, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                args = args_start(arena);
@@ -267,7 +269,7 @@ int chunks_newest(struct store *store, struct arena *arena, const char *trace_id
 
     args_text(&args, trace_id);
     args_whole(&args, (int64_t)most);
-    TRY(store_run(store, &chunk_statements[NEWEST], &args, &rows, err));
+    TRY(store_run(store, &chunk_statements[TAKEN], &args, &rows, err));
     seqs = arena_get(arena, (rows_count(rows) + 1) * sizeof(*seqs));
     for (size_t i = 0; i < rows_count(rows); i++) {
         seqs[i] = rows_whole(rows, i, 0);

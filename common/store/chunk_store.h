@@ -50,11 +50,11 @@ WARN_UNUSED int chunks_waiting(struct store *store, struct arena *arena, int64_t
                                struct chunk_record **ret_rows, size_t *ret_count, bool *ret_more,
                                struct err *err);
 
-/* Where in PRT_INGEST the trace's last `most` chunks, by chunk_seq, came from. None if there is no
- * such trace. */
-WARN_UNUSED int chunks_newest(struct store *store, struct arena *arena, const char *trace_id,
-                              size_t most, int64_t **ret_stream_seqs, size_t *ret_count,
-                              struct err *err);
+/* Where in PRT_INGEST the trace's last `most` chunks, by chunk_seq, and its snapshots came from. None
+ * if there is no such trace. */
+WARN_UNUSED int messages_taken(struct store *store, struct arena *arena, const char *trace_id,
+                               size_t most, int64_t **ret_stream_seqs, size_t *ret_count,
+                               struct err *err);
 
 /* Which of the keys are events of the trace already: *ret_known[i] for keys[i]. */
 WARN_UNUSED int events_known(struct store *store, struct arena *arena, int64_t trace_no,

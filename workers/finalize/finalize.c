@@ -16,9 +16,12 @@
 #include "store/chunk_store.h"
 #include "value/json.h"
 #include "value/msgpack.h"
+#include "workers/above.h"
 #include "workers/finalize/document.h"
 #include "workers/finalize/gather.h"
 #include "workers/finalize/raw.h"
+
+enum { LOOK_US = 1000 * 1000 }; /* complete so long, and the floor has not moved past it */
 
 struct finalizer {
     struct farm           *farm;
@@ -65,9 +68,29 @@ static int not_ready(const struct trace_record *trace, const char *what, struct 
     return -1;
 }
 
+/* Is everything of this trace in its rows that was sent before "complete"? What others wait for, or
+ * what kills its worker, must not hold up this trace. */
+static int is_taken(const struct finalizer *finalizer, struct delivery *in,
+                    const struct trace_record *trace, uint64_t floor, bool *ret_taken,
+                    struct err *err)
+{
+    struct above above = {0};
+
+    TRY(above_look(finalizer->farm->stream, finalizer->farm->store, in->arena, &in->to, floor,
+                   &above, err));
+    *ret_taken = true;
+    for (size_t i = 0; i < above.count; i++) {
+        if ((int64_t)above.msgs[i].seq < trace->complete_seq && above.msgs[i].brings &&
+            !above.msgs[i].taken) {
+            *ret_taken = false;
+        }
+    }
+    return 0;
+}
+
 /* What was sent before "complete" has been taken by validate, or given up by it. */
-static int is_settled(const struct finalizer *finalizer, const struct trace_record *trace,
-                      bool *ret_settled, struct err *err)
+static int is_settled(const struct finalizer *finalizer, struct delivery *in,
+                      const struct trace_record *trace, bool *ret_settled, struct err *err)
 {
     struct consumer_state state = {0};
 
@@ -77,13 +100,16 @@ static int is_settled(const struct finalizer *finalizer, const struct trace_reco
     }
     TRY(stream_consumer_state(finalizer->farm->stream, "PRT_INGEST", "validate", &state, err));
     *ret_settled = (int64_t)state.ack_floor >= trace->complete_seq - 1;
-    return 0;
+    /* Most often the floor is about to move. */
+    return *ret_settled || trace->complete_waited_us < LOOK_US
+               ? 0
+               : is_taken(finalizer, in, trace, state.ack_floor, ret_settled, err);
 }
 
 /* TRACE_NOT_READY until the trace can be closed. *ret_missing: declared chunks are not there. One of
  * them may be on its way at this moment: then the last word is that of validate, which sees what
  * came before it. */
-static int check_ready(const struct finalizer *finalizer, struct arena *arena,
+static int check_ready(const struct finalizer *finalizer, struct delivery *in,
                        const struct trace_record *trace, bool *ret_missing, struct err *err)
 {
     bool    late = trace->complete_waited_us >= finalizer->wait_us;
@@ -92,7 +118,7 @@ static int check_ready(const struct finalizer *finalizer, struct arena *arena,
 
     *ret_missing = false;
     /* Whatever the clock says: what was accepted before "complete" belongs into the document. */
-    TRY(is_settled(finalizer, trace, &settled, err));
+    TRY(is_settled(finalizer, in, trace, &settled, err));
     if (!settled) {
         return not_ready(trace, "validate has not got through what was sent before", err);
     }
@@ -103,7 +129,7 @@ static int check_ready(const struct finalizer *finalizer, struct arena *arena,
     if (trace->expected_chunks <= trace->next_chunk_seq) {
         return 0;
     }
-    TRY(chunks_count(finalizer->farm->store, arena, trace->trace_no, trace->next_chunk_seq,
+    TRY(chunks_count(finalizer->farm->store, in->arena, trace->trace_no, trace->next_chunk_seq,
                      trace->expected_chunks, &taken, err));
     *ret_missing = trace->next_chunk_seq + taken < trace->expected_chunks;
     return *ret_missing && !late ? not_ready(trace, "declared chunks are missing", err) : 0;
@@ -180,7 +206,7 @@ static int close_trace(struct finalizer *finalizer, struct delivery *in,
                        in->to.tenant);
     }
     if (ret_trace->status == TRACE_COMPLETING) {
-        TRY(check_ready(finalizer, in->arena, ret_trace, &missing, err));
+        TRY(check_ready(finalizer, in, ret_trace, &missing, err));
         if (ret_trace->pending_chunks == 0 && !missing) {
             ret_trace->status = TRACE_CLOSED;
             TRY(traces_save(store, in->arena, &one, 1, err));

@@ -9,81 +9,18 @@
  *                                  replay would number the trace's events anew
  *
  * Another worker may hold what came before, or it waits to be delivered again. So they are put back
- * until it has been taken. The consumer's floor says so at once where nothing is in flight. It alone
- * does not tell, for it stands behind any other trace's message that takes long, and behind gaps
- * where messages were deleted: then the trace's own messages are looked at.
+ * until it has been taken (workers/above.h).
  */
 #include <string.h>
 
-#include "store/chunk_store.h"
+#include "workers/above.h"
 #include "workers/validate/validator.h"
 
-enum { AGAIN_MS = 50, NEWEST = 256 };
-
-/* Messages of one trace that lie above the floor, and are not taken as far as the floor tells. */
-struct above {
-    const char *trace;
-    uint64_t   *seqs;
-    size_t      count, room;
-    int64_t    *taken; /* the newest chunks' places in the stream */
-    size_t      taken_count;
-};
+enum { AGAIN_MS = 50 };
 
 static bool has_to_wait(const struct entry *entry)
 {
     return entry->completion.force || entry->append != NULL;
-}
-
-static void note_seq(struct arena *arena, struct above *above, uint64_t seq)
-{
-    if (above->count == above->room) {
-        size_t    room = above->room == 0 ? 16 : 2 * above->room;
-        uint64_t *more = arena_get(arena, room * sizeof(*more));
-
-        for (size_t i = 0; i < above->count; i++) {
-            more[i] = above->seqs[i];
-        }
-        above->seqs = more;
-        above->room = room;
-    }
-    above->seqs[above->count++] = seq;
-}
-
-static int look(struct validator *validator, const struct delivery *in, uint64_t floor,
-                struct above *above, struct err *err)
-{
-    struct arena                 *arena = validator->arena;
-    const struct browse_settings  settings = {
-         .stream_name = "PRT_INGEST",
-         .subject = arena_format(arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace),
-         .from_seq = floor + 1,
-    };
-    CLEANUP(browse) struct browse *browse = NULL;
-    bool                           there = true;
-
-    *above = (struct above){.trace = in->to.trace};
-    TRY(browse_open(&browse, validator->stream, &settings, err));
-    for (;;) {
-        struct stored_msg msg;
-
-        TRY(browse_next(browse, arena, &msg, &there, err));
-        if (!there) {
-            break;
-        }
-        note_seq(arena, above, msg.seq);
-    }
-    return chunks_newest(validator->batch.store, arena, in->to.trace, NEWEST, &above->taken,
-                         &above->taken_count, err);
-}
-
-static bool is_taken(const struct above *above, uint64_t seq)
-{
-    for (size_t i = 0; i < above->taken_count; i++) {
-        if (above->taken[i] == (int64_t)seq) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Among those of this batch that go on, and so will be taken before it. */
@@ -97,14 +34,17 @@ static bool goes_on(struct entry *const *entries, size_t count, const char *trac
     return false;
 }
 
-/* The first message that has to be taken before this one; 0: there is none. */
+/* The first message that has to be taken before this one; 0: there is none. One that brings nothing
+ * matters to a batch alone: it must not come behind what it was sent before. */
 static uint64_t first_before(const struct above *above, struct entry *const *kept, size_t count,
-                             const struct delivery *in)
+                             const struct entry *entry)
 {
-    for (size_t i = 0; i < above->count && above->seqs[i] < in->seq; i++) {
-        if (!is_taken(above, above->seqs[i]) &&
-            !goes_on(kept, count, in->to.trace, above->seqs[i])) {
-            return above->seqs[i];
+    for (size_t i = 0; i < above->count && above->msgs[i].seq < entry->in->seq; i++) {
+        const struct above_msg *msg = &above->msgs[i];
+
+        if ((msg->brings || entry->append != NULL) && !msg->taken &&
+            !goes_on(kept, count, entry->in->to.trace, msg->seq)) {
+            return msg->seq;
         }
     }
     return 0;
@@ -137,10 +77,11 @@ int earlier_hold_back(struct validator *validator, struct entry **entries, size_
             }
             if (state.ack_floor + 1 < in->seq &&
                 (above.trace == NULL || strcmp(above.trace, in->to.trace) != 0)) {
-                TRY(look(validator, in, state.ack_floor, &above, err));
+                TRY(above_look(validator->stream, validator->batch.store, validator->arena, &in->to,
+                               state.ack_floor, &above, err));
             }
             if (state.ack_floor + 1 < in->seq) {
-                before = first_before(&above, entries, kept, in);
+                before = first_before(&above, entries, kept, entry);
             }
         }
         if (before == 0) {
