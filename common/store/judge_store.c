@@ -40,10 +40,14 @@ static const struct statement statements[STATEMENTS] = {
         " flags, answer FROM judge_calls WHERE cache_key = $1 AND answer IS NOT NULL"
         " ORDER BY call_no DESC LIMIT 1", 1},
 
+    /* An answer quotes its trace, and one that was erased while a model thought about it keeps none.
+     * What it cost still counts. */
     [ADD_CALL] = {"judge_add_call",
         "INSERT INTO judge_calls (trace_no, created_us, cache_key, model, model_version,"
         " tokens_prompt, tokens_answer, cost_micro_usd, flags, answer)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::bigint, $10)", 10},
+        " SELECT trace_no, $2::bigint, $3::bytea, $4::text, $5::text, $6::bigint, $7::bigint,"
+        " $8::bigint, $9::bigint, CASE WHEN status <> 'erased' THEN $10::text END"
+        " FROM (SELECT trace_no, status FROM traces WHERE trace_no = $1 FOR SHARE) t", 10},
 
     [SUM_CALLS] = {"judge_sum_calls",
         "SELECT count(*), coalesce(sum(tokens_prompt + tokens_answer), 0)::bigint,"

@@ -37,6 +37,8 @@ static const struct statement add_qa = {
 static const struct statement results = {
     "results", "SELECT result, overall, version, model FROM judge_results ORDER BY version", 0};
 static const struct statement newest = {"newest", "SELECT judge_overall FROM traces", 0};
+static const struct statement answers = {"answers",
+                                         "SELECT count(*), count(answer) FROM judge_calls", 0};
 static const struct statement erase = {"erase", "UPDATE traces SET status = 'erased'", 0};
 
 /* A farm of one finalized trace. */
@@ -386,6 +388,31 @@ TEST(stage, judges_by_the_rules_only_a_job_that_names_them)
     CHECK_WORKS(open_judge(&mock, &err));
     CHECK_FAILS(deliver(&mock, "job-1", "good~named", &err), ERR_CONFIG_WRONG);
     CHECK_NUMBER(read_results(&mock, &result), 0);
+}
+
+/* The model may think for a minute, and the trace be erased in it. */
+TEST(stage, keeps_no_answer_about_a_trace_that_was_erased_meanwhile)
+{
+    CLEANUP(bench) struct bench bench = bench_new("mock", "m");
+    CLEANUP(rows) struct rows  *rows = NULL;
+    const struct judge_call     call = {.cache_key = BYTES("key"),
+                                        .created_us = 1,
+                                        .model = "m",
+                                        .tokens_prompt = 100,
+                                        .tokens_answer = 10,
+                                        .cost_usd = 0.5,
+                                        .answer = BYTES("{\"feedback_summary\":\"a.py line 1\"}")};
+    struct judge_spent          spent;
+    struct err                  err = {0};
+
+    CHECK_WORKS(judge_store_add_call(bench.farm.store, bench.arena, 1, &call, &err));
+    CHECK_WORKS(store_run(bench.farm.store, &erase, NULL, NULL, &err));
+    CHECK_WORKS(judge_store_add_call(bench.farm.store, bench.arena, 1, &call, &err));
+    CHECK_WORKS(store_run(bench.farm.store, &answers, NULL, &rows, &err));
+    CHECK_NUMBER(rows_whole(rows, 0, 0), 2);
+    CHECK_NUMBER(rows_whole(rows, 0, 1), 1); /* the one from before, which erasing deletes */
+    CHECK_WORKS(judge_store_spent(bench.farm.store, bench.arena, 0, &spent, &err));
+    CHECK_NUMBER(spent.tokens, 220);
 }
 
 TEST(stage, adds_nothing_to_an_erased_trace)
