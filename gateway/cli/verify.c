@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* prt verify - recomputes what seals a document, offline. */
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "gateway/cli/call.h"
@@ -67,14 +68,15 @@ static void print_report(const struct cli *cli, const struct document_report *re
     print_check(cli, "chain", report->chain,
                 keys->chain_key == NULL ? "needs the farm's PRT_CHAIN_KEY"
                                         : "the HMAC chain ends in the signed head");
-    print_check(cli, "signature", report->signature, "over events, their number and the chain head");
+    print_check(cli, "signature", report->signature,
+                "over events, their number and the chain head");
     print_check(cli, "envelope", report->envelope, "signature over all the rest but qa");
     print_check(cli, "counts", report->counts, "metrics.num_events");
     (void)fputs("  signed by ", stdout);
     plain_print(stdout, bytes_of(report->key_id));
-    printf("%s\n",
-           keys->public_key == NULL ? "  (as the document says; compare with the farm's key)"
-                                    : "  (this farm)");
+    printf("%s\n", keys->public_key == NULL
+                       ? "  (as the document says; compare with the farm's key)"
+                       : "  (this farm)");
 }
 
 static void print_json(struct cli *cli, const struct document_report *report)
@@ -84,7 +86,8 @@ static void print_json(struct cli *cli, const struct document_report *report)
     struct value all = value_map();
 
     value_put(cli->arena, &all, "ok", value_flag(report->ok));
-    value_put(cli->arena, &all, "trace_id", value_text(report->trace_id == NULL ? "" : report->trace_id));
+    value_put(cli->arena, &all, "trace_id",
+              value_text(report->trace_id == NULL ? "" : report->trace_id));
     value_put(cli->arena, &all, "num_events", value_whole((int64_t)report->num_events));
     value_put(cli->arena, &all, "events", value_text(words[report->events]));
     value_put(cli->arena, &all, "leaves", value_text(words[report->leaves]));
@@ -102,6 +105,17 @@ static void print_json(struct cli *cli, const struct document_report *report)
     }
     value_put(cli->arena, &all, "sentence", value_text(report->sentence));
     cli_print_json(&all);
+}
+
+/* A whole and signed document of another trace is no document of this one. */
+static void check_trace(struct cli *cli, const char *trace_or_file, struct document_report *report)
+{
+    if (report->readable && access(trace_or_file, R_OK) != 0 &&
+        strcmp(report->trace_id, trace_or_file) != 0) {
+        report->ok = false;
+        report->sentence = arena_format(cli->arena, "the farm's document of %s is that of %s",
+                                        trace_or_file, report->trace_id);
+    }
 }
 
 int verify_run(struct cli *cli, int argc, char **argv, struct err *err)
@@ -123,6 +137,7 @@ int verify_run(struct cli *cli, int argc, char **argv, struct err *err)
                        "%s is not finalized yet: there is no document to verify", argv[1]);
     }
     document_verify(cli->arena, document, &keys, &report);
+    check_trace(cli, argv[1], &report);
     if (cli->json) {
         print_json(cli, &report);
     } else {

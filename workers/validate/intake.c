@@ -6,6 +6,7 @@
 #include "trace/field.h"
 #include "value/json.h"
 #include "value/msgpack.h"
+#include "value/number.h"
 
 /* Of bodies the gateway has bounded already; these bound the tree. */
 static const struct value_limits body_limits = {.bytes = 16 << 20, .depth = 64, .values = 1 << 20};
@@ -200,6 +201,7 @@ static int artifact_take(const struct intake *intake, struct entry *entry, struc
 
 static int complete_take(const struct intake *intake, struct entry *entry, struct err *err)
 {
+    const int64_t most = NUMBER_EXACT; /* what a chunk_seq, and a number in a document, can be */
     struct completion *completion = &entry->completion;
     int64_t            last;
     struct value       body;
@@ -208,6 +210,10 @@ static int complete_take(const struct intake *intake, struct entry *entry, struc
     TRY(body_read(entry->in, &body, err));
     completion->expected = value_whole_or(value_get(&body, "num_chunks"), -1);
     last = value_whole_or(value_get(&body, "last_chunk_seq"), -1);
+    if (completion->expected > most || last >= most) {
+        return err_set(err, ERR_SCHEMA, "complete: no trace has more than %lld chunks",
+                       (long long)most);
+    }
     if (completion->expected < 0 && last >= 0) {
         completion->expected = last + 1;
     }
@@ -226,12 +232,9 @@ static int erase_read(const struct intake *intake, struct entry *entry, struct e
 }
 
 static int (*const takers[])(const struct intake *, struct entry *, struct err *) = {
-    [MESSAGE_OPEN] = open_read,
-    [MESSAGE_CHUNK] = chunk_take,
-    [MESSAGE_ARTIFACT] = artifact_take,
-    [MESSAGE_COMPLETE] = complete_take,
-    [MESSAGE_BATCH] = batch_take,
-    [MESSAGE_ERASE] = erase_read,
+    [MESSAGE_OPEN] = open_read,         [MESSAGE_CHUNK] = chunk_take,
+    [MESSAGE_ARTIFACT] = artifact_take, [MESSAGE_COMPLETE] = complete_take,
+    [MESSAGE_BATCH] = batch_take,       [MESSAGE_ERASE] = erase_read,
 };
 
 int intake_read(const struct intake *intake, struct delivery *in, struct entry *ret_entry,

@@ -2,6 +2,7 @@
 /* validate: a trace's beginning and end, its keys and artifacts, and outages. */
 #include "lib/postgres.h"
 #include "questions.h"
+#include "value/msgpack.h"
 #include "world.h"
 
 /* -------------------------------- opening -------------------------------- */
@@ -151,8 +152,8 @@ TEST(validate, the_upload_that_is_later_in_the_stream_counts_whoever_saves_last)
 }
 
 #define SNAPSHOT_IN(id, seq, text)                                                                 \
-    "{\"chunk_id\":\"" id "\",\"chunk_seq\":" #seq ",\"events\":[{\"id\":\"e" #seq                \
-    "\",\"seq\":" #seq ",\"ts_client_s\":1,\"type\":\"cmd_run\",\"cmd\":\"ls\",\"exit_code\":0}],"    \
+    "{\"chunk_id\":\"" id "\",\"chunk_seq\":" #seq ",\"events\":[{\"id\":\"e" #seq                 \
+    "\",\"seq\":" #seq ",\"ts_client_s\":1,\"type\":\"cmd_run\",\"cmd\":\"ls\",\"exit_code\":0}]," \
     "\"artifacts\":{\"final_workspace_snapshot\":"                                                 \
     "{\"type\":\"workspace_snapshot\",\"content\":\"" text "\"}}}"
 
@@ -169,7 +170,8 @@ TEST(validate, an_upload_is_not_undone_by_a_chunk_that_came_before_it_and_waited
     CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
     CHECK_NUMBER(ask(world, "SELECT max(stream_seq) FROM artifacts", NULL), 9);
     CHECK_NUMBER(
-        ask(world, "SELECT count(*) FROM artifacts WHERE sha256 = sha256('newer'::bytea)", NULL), 1);
+        ask(world, "SELECT count(*) FROM artifacts WHERE sha256 = sha256('newer'::bytea)", NULL),
+        1);
 }
 
 TEST(validate, a_snapshot_without_consent_is_refused)
@@ -212,6 +214,29 @@ TEST(validate, inline_artifacts_get_rows_and_bytes_also_after_waiting)
 }
 
 /* -------------------------------- completing -------------------------------- */
+
+/* Its document would have to say how many are missing, and no number in JSON is so large. */
+TEST(validate, refuses_to_wait_for_more_chunks_than_there_are_numbers)
+{
+    static const char *const     names[] = {"num_chunks", "last_chunk_seq"};
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "t");
+    validated(world);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        CLEANUP(buf) struct buf body = {0};
+
+        msgpack_put_map(&body, 1); /* from JSON it would not get so far */
+        msgpack_put_text(&body, bytes_of(names[i]));
+        msgpack_put_whole(&body, INT64_MAX);
+        put_message(world, "t", MESSAGE_COMPLETE, "{}");
+        world->in[0].message.body = buf_bytes(&body);
+        validated(world);
+        CHECK_NUMBER(world->in[0].err.code, ERR_SCHEMA);
+        CHECK_NUMBER(http_of(world, 0), 422);
+    }
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM traces WHERE status = 'open'", NULL), 1);
+}
 
 TEST(validate, complete_asks_for_the_document_and_passes_the_waiting_gateway_on)
 {
