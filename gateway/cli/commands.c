@@ -170,6 +170,7 @@ const struct command cli_commands[] = {
      "Measure the judge on a labelled set of sessions",
      "DIR holds {labels, document} files (see examples/judge). Judges each N times (3) and in four\n"
      "variations that should change nothing, by the judge that PRT_JUDGE sets.\n\n"
+     "  --model M   one model, or mock (PRT_JUDGE_MODEL)\n\n"
      "  kappa       agreement with the labels, quadratic weights: 1 full, 0 chance\n"
      "  error       mean absolute difference from the labels\n"
      "  rank corr   Spearman's\n"

@@ -87,6 +87,35 @@ TEST(command, judge_eval_finds_that_the_mock_agrees_with_the_labels)
     CHECK(value_real_or(value_at(&all, "/measures/overall/moved_by/renaming"), 1) == 0);
 }
 
+TEST(command, judge_eval_measures_the_model_that_was_named_or_none)
+{
+    static const struct {
+        const char *settings, *models, *words;
+    } wrong[] = {
+        {"PRT_JUDGE=mock", "good~eval", "good~eval can't be asked"},
+        {"PRT_JUDGE=auto PRT_JUDGE_API_KEY=", "good~eval", "good~eval can't be asked"},
+        {"", "good~eval,six~eval", "2 models are named"},
+    };
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct value                 all;
+    const char                  *text;
+    int                          code;
+
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        text = run(arena, wrong[i].settings,
+                   arena_format(arena, "judge-eval --model %s " SOURCE_DIR "/examples/judge",
+                                wrong[i].models),
+                   &code);
+        CHECK_NUMBER(code >> 8, 2);
+        CHECK(strstr(text, wrong[i].words) != NULL);
+    }
+    text = run(arena, "", "--json judge-eval --model mock --repeat 1 " SOURCE_DIR "/examples/judge",
+               &code);
+    CHECK_NUMBER(code, 0);
+    all = json_of(arena, text);
+    CHECK(value_is_text(value_get(&all, "judge"), "mock"));
+}
+
 /* The document of a labelled session as a file of its own. */
 static const char *write_document(struct arena *arena)
 {

@@ -26,9 +26,37 @@ static int open_model(struct scorer *scorer, const char *model, struct err *err)
     TRY(settings_of_config(&scorer->settings, config, err));
     TRY(settings_models(scorer->arena, model == NULL ? config->judge_model : model, models, &count,
                         err));
+    if (count > 1) {
+        return err_set(err, ERR_CONFIG_WRONG,
+                       "%zu models are named, and sessions are measured by one at a time; name it"
+                       " with --model",
+                       count);
+    }
     scorer->model = (struct chat_model){.name = models[0]};
     scorer->chat.settings = &scorer->settings;
     scorer->chat.http = chat_client_new(&scorer->settings);
+    return 0;
+}
+
+/* As in the farm: the model "mock" is the written rules, by any judge, and no other name falls back
+ * to them. */
+static int choose_mode(const struct config *config, const char *model, enum judge_mode *ret_mode,
+                       struct err *err)
+{
+    enum judge_mode mode = settings_mode(config);
+
+    if (mode == JUDGE_OFF) {
+        return err_set(err, ERR_CONFIG_WRONG, "PRT_JUDGE is off; set mock or openai");
+    }
+    if (model != NULL && strcmp(model, mock_model) == 0) {
+        mode = JUDGE_MOCK;
+    } else if (model != NULL && mode == JUDGE_MOCK) {
+        return err_set(err, ERR_CONFIG_WRONG,
+                       "the model %.80s can't be asked: set PRT_JUDGE=openai, PRT_JUDGE_API_KEY and"
+                       " PRT_JUDGE_BASE_URL",
+                       model);
+    }
+    *ret_mode = mode;
     return 0;
 }
 
@@ -36,14 +64,12 @@ int scorer_open(struct scorer **ret_scorer, const struct config *config, const c
                 struct err *err)
 {
     CLEANUP(scorer) struct scorer *scorer = mem_zero(1, sizeof(*scorer));
-    enum judge_mode                mode = settings_mode(config);
+    enum judge_mode                mode;
 
     scorer->config = config;
     scorer->arena = arena_new();
     TRY(rubric_load(scorer->arena, config->judge_rubric, &scorer->rubric, err));
-    if (mode == JUDGE_OFF) {
-        return err_set(err, ERR_CONFIG_WRONG, "PRT_JUDGE is off; set mock or openai");
-    }
+    TRY(choose_mode(config, model, &mode, err));
     if (mode == JUDGE_OPENAI) {
         TRY(open_model(scorer, model, err));
     } else {

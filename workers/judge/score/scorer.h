@@ -13,7 +13,8 @@
 
 struct scorer;
 
-/* PRT_JUDGE=off is CONFIG_WRONG here. model NULL: the first that PRT_JUDGE_MODEL names. */
+/* PRT_JUDGE=off is CONFIG_WRONG here, and so are several models. model NULL: what PRT_JUDGE and
+ * PRT_JUDGE_MODEL say. */
 WARN_UNUSED int scorer_open(struct scorer **ret_scorer, const struct config *config,
                             const char *model, struct err *err);
 void            scorer_close(struct scorer *scorer);
