@@ -165,6 +165,42 @@ int cgroups_make_room(const struct cgroups *cgroups, struct err *err)
     return text_write(given, "+memory +pids +cpu", err);
 }
 
+const char *cgroup_of(struct arena *arena, const char *groups, const char *controller)
+{
+    char *rest = NULL;
+
+    for (char *line = strtok_r(arena_text(arena, bytes_of(groups)), "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char *list = strchr(line, ':');
+        char *path = list == NULL ? NULL : strchr(list + 1, ':');
+
+        if (path == NULL) {
+            continue;
+        }
+        *list++ = *path++ = '\0';
+        if (strstr(arena_format(arena, ",%s,", list), arena_format(arena, ",%s,", controller)) !=
+            NULL) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+void cgroups_open_door(const struct cgroups *cgroups)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *groups;
+    const char                  *own;
+    struct err                   ignored = {0};
+
+    if (small_file(arena, "/proc/self/cgroup", &groups, &ignored) == 0 &&
+        (own = cgroup_of(arena, groups, cgroups->v2 ? "" : "pids")) != NULL) {
+        (void)!text_write(arena_format(arena, "%s/%s%s/cgroup.procs", cgroups->root,
+                                       cgroups->v2 ? "" : "pids", own),
+                          "0", &ignored);
+    }
+}
+
 const char *cgroup_path(struct arena *arena, const char *id)
 {
     return arena_format(arena, "/pr-telemetry/%s", id);

@@ -30,6 +30,15 @@ WARN_UNUSED int cgroups_find(const char *root, struct cgroups *ret_cgroups, stru
  * below it, once. The machine's own root is no such group; nothing happens. */
 WARN_UNUSED int cgroups_make_room(const struct cgroups *cgroups, struct err *err);
 
+/* In /proc/PID/cgroup, the path behind "N:a,b:PATH" where the list holds the controller; "": of v2.
+ * NULL: there is none. */
+const char *cgroup_of(struct arena *arena, const char *groups, const char *controller);
+
+/* The kernel has whoever moves a process between groups wait for all CPUs, some milliseconds,
+ * unless somebody did so a moment ago. This waits, and whoever comes next need not: it "moves" this
+ * process to where it is. Where that is not allowed nothing happens. */
+void cgroups_open_door(const struct cgroups *cgroups);
+
 /* The path of a job's group below the roots, as runc wants it. */
 const char *cgroup_path(struct arena *arena, const char *id);
 

@@ -17,6 +17,8 @@
 #include "workers/qa/sandbox/base_image.h"
 #include "workers/qa/sandbox/job.h"
 #include "workers/qa/sandbox/runc_config.h"
+#include "workers/qa/sandbox/sealed.h"
+#include "workers/qa/sandbox/users.h"
 #include "workers/qa/sandbox/warm.h"
 
 /* Host uids of the user namespace: above what any system hands out. */
@@ -43,6 +45,7 @@ static void runc_close(void *self)
 
     if (runc != NULL) {
         warm_close(runc->warm);
+        fd_close(runc->sealed_fd);
         arena_free(runc->arena);
     }
 }
@@ -57,6 +60,7 @@ static int runc_open(const struct sandbox_settings *settings, void **ret_self,
 
     runc->arena = arena;
     runc->map_from = MAP_FROM;
+    runc->sealed_fd = -1;
     if (settings->runtime[0] != '\0' && strcmp(settings->runtime, "runc") != 0) {
         return err_set(
             err, ERR_SANDBOX_UNFIT,
@@ -68,6 +72,7 @@ static int runc_open(const struct sandbox_settings *settings, void **ret_self,
         return err_set(err, ERR_SANDBOX_UNFIT, "not root: it could not limit memory and disk");
     }
     TRY(program_there(arena, "runc", err));
+    runc->sealed = sealed_copy(arena, "runc", &runc->sealed_fd);
     TRY(cgroups_find(CGROUP_ROOT, &runc->cgroups, err));
     if (cgroups_make_room(&runc->cgroups, err) < 0) {
         err->code = ERR_SANDBOX_UNFIT;
@@ -167,12 +172,20 @@ int runc_bundle(const struct runc *runc, const struct place *place, const struct
     const char             *path = arena_format(place->arena, "%s/config.json", place->bundle);
     CLEANUP(fd) int         fd = -1;
 
+    if (runc->sealed != NULL && symlink(runc->sealed, runc_program(runc, place)) < 0) {
+        return err_errno(err, "naming the sealed copy of runc");
+    }
     TRY(jcs_write(&json, &config, err));
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return err_errno(err, "writing %s", path);
     }
     return fd_write_all(fd, buf_bytes(&json), err);
+}
+
+const char *runc_program(const struct runc *runc, const struct place *place)
+{
+    return runc->sealed == NULL ? NULL : arena_format(place->arena, "%s/runc", place->bundle);
 }
 
 void runc_argv(const struct runc *runc, const struct place *place, const char *id,
@@ -266,9 +279,9 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
 {
     const struct sandbox_job *job = run->job;
     const char               *argv[RUNC_ARGV_MOST];
-    struct runc_first         first = {BOX_JOB, NULL, run->argv};
     struct stopper            stopper = {runc, job->id};
     struct process            process = {.argv = argv,
+                                         .program = runc_program(runc, place),
                                          .env = runc_env,
                                          .out = run->out,
                                          .err_out = run->err_out,
@@ -278,12 +291,16 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
                                          .start_ms = START_MS,
                                          .stop = stop_container,
                                          .stop_self = &stopper};
+    struct running           *running;
     struct err                second = {0};
     int                       ran;
 
-    TRY(runc_bundle(runc, place, job, &first, err));
-    runc_argv(runc, place, job->id, first.kind, argv);
-    ran = process_run(&process, ret_end, err);
+    runc_argv(runc, place, job->id, BOX_JOB, argv);
+    ran = process_start(&process, &running, err);
+    if (ran == 0) {
+        cgroups_open_door(&runc->cgroups); /* while runc starts, and before it knocks */
+        ran = process_finish(running, ret_end, err);
+    }
     /* --keep: the cgroup is still there to be asked. */
     if (ran == 0) {
         ran = cgroup_judge(&runc->cgroups, job->id, job->limits, ret_oom, err);
@@ -298,13 +315,27 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
 static int run_cold(struct runc *runc, const struct engine_run *run, struct process_end *ret_end,
                     bool *ret_oom, struct err *err)
 {
-    CLEANUP(arena) struct arena *arena = arena_new();
-    struct place                 place = {.arena = arena};
-    const struct sandbox_job    *job = run->job;
-    int ran = place_make(&place, job->id, job->image->handle, job->limits, runc_uid(runc), err);
+    CLEANUP(arena) struct arena    *arena = arena_new();
+    struct place                    place = {.arena = arena};
+    const struct sandbox_job       *job = run->job;
+    struct runc_first               first = {BOX_JOB, NULL, run->argv};
+    CLEANUP(founder) struct founder founder = FOUNDER_NONE;
+    CLEANUP(fd) int                 users = -1;
+    int                             ran;
 
+    if (runc->map_from != 0) {
+        TRY(founder_start(&founder, err)); /* it founds while the place is made */
+    }
+    ran = place_make(&place, job->id, job->image->handle, job->limits, runc_uid(runc), err);
     if (ran == 0) {
         ran = place_fill(&place, job, err);
+    }
+    if (ran == 0 && runc->map_from != 0) {
+        ran = founder_take(&founder, runc->map_from, &users, err);
+        first.users = users_path(arena, users);
+    }
+    if (ran == 0) {
+        ran = runc_bundle(runc, &place, job, &first, err);
     }
     if (ran == 0) {
         ran = run_in_place(runc, &place, run, ret_end, ret_oom, err);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "workers/qa/sandbox/cgroup.h"
 
 enum { FILE_MOST = 64 * 1024, CPU_PERIOD_US = 100000 };
 
@@ -22,28 +23,6 @@ static char *line_of(struct arena *arena, const char *path)
     text = arena_text(arena, bytes);
     text[strcspn(text, "\n")] = '\0';
     return text;
-}
-
-/* The path behind "N:a,b:PATH" where the list holds the controller; it is empty for v2. */
-static const char *group_of(struct arena *arena, const char *groups, const char *controller)
-{
-    char *rest = NULL;
-
-    for (char *line = strtok_r(arena_text(arena, bytes_of(groups)), "\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\n", &rest)) {
-        char *list = strchr(line, ':');
-        char *path = list == NULL ? NULL : strchr(list + 1, ':');
-
-        if (path == NULL) {
-            continue;
-        }
-        *list++ = *path++ = '\0';
-        if (strstr(arena_format(arena, ",%s,", list), arena_format(arena, ",%s,", controller)) !=
-            NULL) {
-            return path;
-        }
-    }
-    return NULL;
 }
 
 struct group_row {
@@ -78,9 +57,9 @@ static const char *quota_of(struct arena *arena, const char *quota, const char *
 static const char *group_line(struct arena *arena, const struct host_roots *roots,
                               const char *groups, const struct group_row *row)
 {
-    const char *own = group_of(arena, groups, row->controller);
+    const char *own = cgroup_of(arena, groups, row->controller);
     const char *file = own != NULL ? row->v1 : row->v2;
-    const char *below = own != NULL ? own : group_of(arena, groups, "");
+    const char *below = own != NULL ? own : cgroup_of(arena, groups, "");
     const char *dir;
     const char *value;
 

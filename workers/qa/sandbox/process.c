@@ -58,11 +58,9 @@ static _Noreturn void child_become(const struct process *what, int out, int err_
     if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err_out, 2) >= 0 &&
         (what->third == NULL || third_give(*what->third, &report) >= 0) &&
         (what->cwd == NULL || chdir(what->cwd) == 0)) {
-        if (what->env != NULL) {
-            (void)execvpe(what->argv[0], (char *const *)what->argv, (char *const *)what->env);
-        } else {
-            (void)execvp(what->argv[0], (char *const *)what->argv);
-        }
+        (void)execvpe(what->program != NULL ? what->program : what->argv[0],
+                      (char *const *)what->argv,
+                      what->env != NULL ? (char *const *)what->env : environ);
     }
     why = errno;
     (void)!write(report, &why, sizeof(why));

@@ -29,6 +29,7 @@ struct tick {
 
 struct process {
     const char *const *argv;         /* argv[0] is looked for in PATH */
+    const char        *program;      /* NULL; else this file is run, whatever argv[0] says */
     const char *const *env;          /* NULL: this process's own */
     const char        *cwd;          /* working directory; NULL: this process's own */
     const int         *in;           /* its standard input; NULL: nothing */

@@ -15,8 +15,10 @@ struct warm_pool;
 
 struct runc {
     struct arena     *arena;
-    const char       *state; /* runc --root */
-    int64_t           map_from;
+    const char       *state;  /* runc --root */
+    const char       *sealed; /* a copy of runc (sealed.h); NULL: none */
+    int               sealed_fd;
+    int64_t           map_from; /* first host uid of user namespaces; 0: none are made */
     struct cgroups    cgroups;
     struct warm_pool *warm; /* NULL: none is kept */
 };
@@ -39,6 +41,9 @@ struct runc_first {
 WARN_UNUSED int runc_bundle(const struct runc *runc, const struct place *place,
                             const struct sandbox_job *job, const struct runc_first *first,
                             struct err *err);
+
+/* The file to run for that under its own name; NULL: the one in PATH. */
+const char *runc_program(const struct runc *runc, const struct place *place);
 
 /* "runc run" of the bundle, into an array of RUNC_ARGV_MOST. The cgroup stays, to be asked. The
  * zygote's descriptor 3 is handed through. */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "workers/qa/sandbox/seccomp.h"
+#include "workers/qa/sandbox/users.h"
 
 enum {
     CPU_PERIOD_US = 100000,
-    UID_RANGE = 65536,
     /* RLIMIT_NPROC counts a uid's processes over all sandboxes that share the uid; the exact limit
      * is the cgroup's. */
     NPROC_SHARE = 64
@@ -169,7 +169,7 @@ static struct value namespaces(struct arena *arena, const struct runc_config *sp
                                  "mount",
                                  "cgroup",
                                  spec->job->network ? NULL : "network",
-                                 spec->map_from == 0 ? NULL : "user"};
+                                 spec->users == NULL ? NULL : "user"};
     struct value list = value_list();
 
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -177,7 +177,7 @@ static struct value namespaces(struct arena *arena, const struct runc_config *sp
 
         if (kinds[i] != NULL) {
             value_put(arena, &map, "type", value_text(kinds[i]));
-            if (spec->users != NULL && strcmp(kinds[i], "user") == 0) {
+            if (strcmp(kinds[i], "user") == 0) {
                 value_put(arena, &map, "path", value_text(spec->users));
             }
             value_append(arena, &list, map);
@@ -193,7 +193,7 @@ static struct value id_mapping(struct arena *arena, int64_t map_from)
 
     value_put(arena, &map, "containerID", value_whole(0));
     value_put(arena, &map, "hostID", value_whole(map_from));
-    value_put(arena, &map, "size", value_whole(UID_RANGE));
+    value_put(arena, &map, "size", value_whole(USERS_RANGE));
     value_append(arena, &list, map);
     return list;
 }
@@ -222,7 +222,7 @@ static struct value linux_part(struct arena *arena, const struct runc_config *sp
     static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", NULL};
     struct value             map = value_map();
 
-    if (spec->map_from != 0) {
+    if (spec->users != NULL) {
         value_put(arena, &map, "uidMappings", id_mapping(arena, spec->map_from));
         value_put(arena, &map, "gidMappings", id_mapping(arena, spec->map_from));
     }
@@ -231,29 +231,9 @@ static struct value linux_part(struct arena *arena, const struct runc_config *sp
     value_put(arena, &map, "cgroupsPath", value_text(spec->cgroup));
     value_put(arena, &map, "seccomp",
               spec->kind == BOX_ZYGOTE ? seccomp_zygote(arena)
-                                       : seccomp_profile(arena, spec->map_from != 0));
+                                       : seccomp_profile(arena, spec->users != NULL));
     value_put(arena, &map, "maskedPaths", texts(arena, masked));
     value_put(arena, &map, "readonlyPaths", texts(arena, readonly));
-    return map;
-}
-
-/* inotify instances are also counted with the owner of the user namespace, who is root: without a
- * limit of the namespace's own one job could take them all from the host. Its root can set one,
- * and a hook of runc's is that for a moment. */
-static struct value hooks(struct arena *arena)
-{
-    const char *const args[] = {
-        "sh", "-c",
-        arena_format(arena, "echo %d >/proc/sys/user/max_inotify_instances", SANDBOX_INOTIFY),
-        NULL};
-    struct value map = value_map();
-    struct value list = value_list();
-    struct value hook = value_map();
-
-    value_put(arena, &hook, "path", value_text("/bin/sh"));
-    value_put(arena, &hook, "args", texts(arena, args));
-    value_append(arena, &list, hook);
-    value_put(arena, &map, "createContainer", list);
     return map;
 }
 
@@ -270,8 +250,5 @@ struct value runc_config(struct arena *arena, const struct runc_config *spec)
     value_put(arena, &map, "process", process(arena, spec));
     value_put(arena, &map, "mounts", mounts(arena, spec));
     value_put(arena, &map, "linux", linux_part(arena, spec));
-    if (spec->map_from != 0 && spec->users == NULL) {
-        value_put(arena, &map, "hooks", hooks(arena));
-    }
     return map;
 }

@@ -26,7 +26,7 @@ enum { KEEPER_UID = SANDBOX_UID + 1 };
 
 struct runc_config {
     enum box_kind                kind;
-    const char                  *users; /* user namespace to be in; NULL: one of its own */
+    const char                  *users; /* user namespace to be in (users.h); NULL: none */
     const struct sandbox_job    *job;
     const struct sandbox_limits *limits;
     const char *const           *argv;
@@ -34,7 +34,7 @@ struct runc_config {
     const char                  *workspace, *tmp, *shm;
     const char                  *inputs, *deps; /* NULL: none */
     const char                  *cgroup;        /* below the controllers' roots */
-    int64_t                      map_from;      /* first host uid of the user namespace; 0: none */
+    int64_t                      map_from;      /* first host uid of that namespace */
     bool                         swap_limit;    /* the kernel has one to set */
 };
 

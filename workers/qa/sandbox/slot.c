@@ -59,6 +59,7 @@ static int slot_start(struct slot *slot, struct err *err)
     slot->said = (struct word_wait){.word = KEPT};
     runc_argv(slot->kind->runc, &slot->place, slot->id, BOX_KEEPER, slot->argv);
     slot->process = (struct process){.argv = slot->argv,
+                                     .program = runc_program(slot->kind->runc, &slot->place),
                                      .env = runc_env,
                                      .in = &status[0],
                                      .out = {word_take, &slot->said},

@@ -13,6 +13,7 @@
 #include "workers/qa/sandbox/engine.h"
 #include "workers/qa/sandbox/job.h"
 #include "workers/qa/sandbox/seccomp.h"
+#include "workers/qa/sandbox/users.h"
 
 /* zygote.py travels inside of the worker. */
 __asm__(".section .rodata\n"
@@ -82,7 +83,7 @@ static int bundle_make(struct zygote *zygote, const struct zygote_wants *wants, 
                                            filter_hex(arena),
                                            SANDBOX_INPUTS,
                                            NULL};
-    struct runc_first            first = {BOX_ZYGOTE, NULL, argv};
+    struct runc_first            first = {BOX_ZYGOTE, zygote->users, argv};
     struct sandbox_job           job = {.id = wants->id,
                                         .image = wants->base,
                                         .inputs = wants->dir,
@@ -96,25 +97,13 @@ static int bundle_make(struct zygote *zygote, const struct zygote_wants *wants, 
     return runc_bundle(zygote->runc, &zygote->place, &job, &first, err);
 }
 
-static int users_find(struct zygote *zygote, struct err *err)
-{
-    pid_t pid;
-
-    TRY(runc_pid(&zygote->place, zygote->running, &pid, err));
-    zygote->users_fd =
-        open(arena_format(zygote->arena, "/proc/%d/ns/user", (int)pid), O_RDONLY | O_CLOEXEC);
-    if (zygote->users_fd < 0) {
-        return err_errno(err, "looking for the zygote's user namespace");
-    }
-    zygote->users = arena_format(zygote->arena, "/proc/%d/fd/%d", (int)getpid(), zygote->users_fd);
-    return 0;
-}
-
 static int start(struct zygote *zygote, const struct zygote_wants *wants, struct err *err)
 {
     int pair[2];
     int started;
 
+    TRY(users_make(zygote->runc->map_from, &zygote->users_fd, err));
+    zygote->users = users_path(zygote->arena, zygote->users_fd);
     TRY(bundle_make(zygote, wants, err));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
         return err_errno(err, "starting the zygote of warm containers");
@@ -123,6 +112,7 @@ static int start(struct zygote *zygote, const struct zygote_wants *wants, struct
     runc_argv(zygote->runc, &zygote->place, wants->id, BOX_ZYGOTE, zygote->argv);
     zygote->ready = (struct word_wait){.word = ZYGOTE_READY};
     zygote->process = (struct process){.argv = zygote->argv,
+                                       .program = runc_program(zygote->runc, &zygote->place),
                                        .env = runc_env,
                                        .third = &pair[1],
                                        .out = {word_take, &zygote->ready},
@@ -135,7 +125,7 @@ static int start(struct zygote *zygote, const struct zygote_wants *wants, struct
                        "the zygote of warm containers did not get ready: %s",
                        tail_text(zygote->arena, &zygote->tail));
     }
-    return users_find(zygote, err);
+    return 0;
 }
 
 void zygote_close(struct zygote *zygote)
