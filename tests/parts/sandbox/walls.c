@@ -134,6 +134,16 @@ EACH_ENGINE(reports_a_memory_hog_as_oom)
     told(&ran);
     CHECK(ran.end.outcome == SANDBOX_OOM);
 }
+IN_ENGINE(podman_runsc, reports_a_memory_hog_as_oom)
+
+EACH_ENGINE(reports_who_was_only_killed_as_killed)
+{
+    struct ran ran = world_run(world, NULL, "kill -KILL -1");
+
+    told(&ran);
+    CHECK(ran.end.outcome == SANDBOX_EXITED);
+}
+IN_ENGINE(podman_runsc, reports_who_was_only_killed_as_killed)
 
 EACH_ENGINE(reports_a_hang_as_timeout_and_leaves_nothing_running)
 {

@@ -15,7 +15,8 @@ enum { KEEP = 256 * 1024, MAKE_MS = 900000 };
 enum { WARM = 2, WARM_WAIT_MS = 120000 };
 
 static struct world worlds[] = {{.name = "runc"},   {.name = "warm"},  {.name = "podman"},
-                                {.name = "docker"}, {.name = "runsc"}, {.name = "auto"}};
+                                {.name = "docker"}, {.name = "runsc"}, {.name = "podman_runsc"},
+                                {.name = "auto"}};
 static char         state[] = "/tmp/prt-sandbox-XXXXXX";
 
 static void worlds_close(void)
@@ -62,7 +63,7 @@ static const struct sandbox_limits small = {.memory_bytes = 256 << 20,
 static void world_open(struct world *world)
 {
     bool               warm = strcmp(world->name, "warm") == 0;
-    bool               gvisor = strcmp(world->name, "runsc") == 0;
+    bool               gvisor = strstr(world->name, "runsc") != NULL;
     static const char *base;
     static bool        ready;
     struct err         err = {0};
@@ -84,15 +85,17 @@ static void world_open(struct world *world)
                       "no runsc on this machine, and Debian has none (README.md: gVisor)");
         return;
     }
-    world->settings = (struct sandbox_settings){.engine = warm     ? "runc"
-                                                          : gvisor ? "docker"
-                                                                   : world->name,
-                                                .runtime = gvisor ? "runsc" : "",
-                                                .dir = state,
-                                                .base = base,
-                                                .base_image = "",
-                                                .warm = warm ? WARM : 0,
-                                                .limits = small};
+    world->settings =
+        (struct sandbox_settings){.engine = warm                                ? "runc"
+                                            : strcmp(world->name, "runsc") == 0 ? "docker"
+                                            : gvisor                            ? "podman"
+                                                                                : world->name,
+                                  .runtime = gvisor ? "runsc" : "",
+                                  .dir = state,
+                                  .base = base,
+                                  .base_image = "",
+                                  .warm = warm ? WARM : 0,
+                                  .limits = small};
     if (sandbox_open(&world->sandbox, &world->settings, &world->err) < 0) {
         world->sandbox = NULL;
     }

@@ -35,7 +35,7 @@
 struct world {
     const char *name; /* of the engine; "warm" is runc with containers made ahead, and
                        * "runsc" docker with gVisor, where docker knows it: no Debian
-                       * package has it */
+                       * package has it; "podman_runsc" podman with it */
     struct arena           *arena;
     struct sandbox         *sandbox;
     struct sandbox_settings settings;

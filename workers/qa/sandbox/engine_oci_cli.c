@@ -17,6 +17,7 @@
 #include "value/json.h"
 #include "workers/qa/sandbox/cli_image.h"
 #include "workers/qa/sandbox/engine.h"
+#include "workers/qa/sandbox/job.h"
 #include "workers/qa/sandbox/seccomp.h"
 
 enum {
@@ -26,9 +27,12 @@ enum {
     NPROC_SHARE =
         64, /* RLIMIT_NPROC counts all sandboxes of one uid; the exact limit is the cgroup's */
     ARGS_MOST = 128,
+    FAILED_FROM = 125, /* exit statuses of the engine itself; 126 and 127 may be the job's */
     KILLED_FROM = 128, /* exit statuses that name a signal */
     WAYS_MOST = 2
 };
+
+#define OOM_FILE "oom"
 
 struct cli {
     struct arena      *arena;
@@ -283,6 +287,7 @@ static void args_walls(struct args_list *list, const struct cli *cli, const stru
         arg_pair(list, "--network", "none");
     }
     if (cli->program.podman) {
+        arg(list, "--rm"); /* by itself: a second podman would take as long as the first */
         arg(list, "--read-only-tmpfs=false");
         arg(list, "--http-proxy=false");
     } else if (cli->runtime[0] != '\0') {
@@ -342,6 +347,9 @@ static int container_remove(const struct cli *cli, const char *id, const struct 
 
     args_program(&list, cli);
     arg(&list, "rm");
+    if (cli->program.podman) {
+        arg(&list, "--ignore"); /* it may have done so by itself */
+    }
     arg_pair(&list, "-f", id);
     return cli_ask(&list, tick, &out, err);
 }
@@ -389,11 +397,17 @@ static int state_ask(struct cli *cli, struct arena *arena, const struct sandbox_
     return 0;
 }
 
-static int oom_ask(struct cli *cli, const struct sandbox_job *job, bool *ret_oom, struct err *err)
+/* What watches podman's containers leaves a file "oom" where podman was started; docker knows. */
+static int oom_ask(struct cli *cli, const struct sandbox_job *job, const char *cwd, bool *ret_oom,
+                   struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     const char                  *killed;
 
+    if (cli->program.podman) {
+        *ret_oom = access(arena_format(arena, "%s/" OOM_FILE, cwd), F_OK) == 0;
+        return 0;
+    }
     TRY(state_ask(cli, arena, job, "{{.State.OOMKilled}}", &killed, err));
     *ret_oom = strncmp(killed, "true", 4) == 0;
     return 0;
@@ -427,9 +441,10 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
     CLEANUP(arena) struct arena *arena = arena_new();
     struct args_list             list = {.arena = arena};
     struct stopper               stopper = {cli, run->job};
-    /* conmon leaves a file "oom" where it stands. */
+    const char                  *cwd =
+        arena_format(arena, "%s/%s", job_dir_of(arena, cli->state, run->job->id), run->job->id);
     struct process process = {.argv = list.arg,
-                              .cwd = cli->state,
+                              .cwd = cwd,
                               .out = run->out,
                               .err_out = run->err_out,
                               .tick = run->job->tick,
@@ -442,15 +457,21 @@ static int cli_run(void *self, const struct engine_run *run, struct process_end 
     int            ran;
 
     TRY(run_args(&list, cli, run, err));
+    TRY(dir_remove(cwd, err));
+    TRY(dir_make(cwd, 0700, err));
     ran = process_run(&process, ret_end, err);
     /* Whatever ended by itself had the wrapper look for kills inside. The wrapper killed leaves it
      * to the engine to say why; below that an engine's own failure may have left no container. */
     *ret_oom = false;
     if (ran == 0 && ret_end->exit_status >= KILLED_FROM) {
-        ran = oom_ask(cli, run->job, ret_oom, err);
+        ran = oom_ask(cli, run->job, cwd, ret_oom, err);
+    }
+    if (ran == 0 && cli->program.podman && !ret_end->timed_out &&
+        ret_end->exit_status < FAILED_FROM) {
+        return 0;
     }
     if (container_remove(cli, run->job->id, &run->job->tick, &second) < 0 && ran == 0 &&
-        ret_end->exit_status != 125) {
+        ret_end->exit_status != FAILED_FROM) {
         *err = second;
         return err_add(err, "removing the sandbox");
     }

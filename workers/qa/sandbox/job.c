@@ -115,14 +115,18 @@ static int lock_of_dead(const char *dir)
     return fd;
 }
 
+const char *job_dir_of(struct arena *arena, const char *state_dir, const char *id)
+{
+    return arena_format(arena, "%s/jobs/%.*s", state_dir, (int)strlen("prt-qa-") + 16, id);
+}
+
 bool job_alive(const char *state_dir, const char *id)
 {
-    char        dir[4096];
-    struct stat info;
-    int         size = (int)strlen("prt-qa-") + 16;
-    int         dead;
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *dir = job_dir_of(arena, state_dir, id);
+    struct stat                  info;
+    int                          dead;
 
-    (void)snprintf(dir, sizeof(dir), "%s/jobs/%.*s", state_dir, size, id);
     if (stat(dir, &info) < 0) {
         return false;
     }

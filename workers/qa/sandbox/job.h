@@ -36,6 +36,9 @@ DEFINE_CLEANUP(job, struct job *, job_close)
 /* Takes fd over and closes it with the job: what it locks stays locked as long as the job lives. */
 void job_hold(struct job *job, int fd);
 
+/* The directory of the job that a container's id belongs to. */
+const char *job_dir_of(struct arena *arena, const char *state_dir, const char *id);
+
 /* Does the job's worker live? `id` is a job's or one of its containers'. No directory: no. */
 bool job_alive(const char *state_dir, const char *id);
 
