@@ -186,19 +186,20 @@ const char *cgroup_of(struct arena *arena, const char *groups, const char *contr
     return NULL;
 }
 
-void cgroups_open_door(const struct cgroups *cgroups)
+int cgroup_door(const struct cgroups *cgroups)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     const char                  *groups;
     const char                  *own;
     struct err                   ignored = {0};
 
-    if (small_file(arena, "/proc/self/cgroup", &groups, &ignored) == 0 &&
-        (own = cgroup_of(arena, groups, cgroups->v2 ? "" : "pids")) != NULL) {
-        (void)!text_write(arena_format(arena, "%s/%s%s/cgroup.procs", cgroups->root,
-                                       cgroups->v2 ? "" : "pids", own),
-                          "0", &ignored);
+    if (small_file(arena, "/proc/self/cgroup", &groups, &ignored) < 0 ||
+        (own = cgroup_of(arena, groups, cgroups->v2 ? "" : "pids")) == NULL) {
+        return -1;
     }
+    return open(
+        arena_format(arena, "%s%s%s/cgroup.procs", cgroups->root, cgroups->v2 ? "" : "/pids", own),
+        O_WRONLY | O_CLOEXEC);
 }
 
 const char *cgroup_path(struct arena *arena, const char *id)

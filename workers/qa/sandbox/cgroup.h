@@ -34,10 +34,8 @@ WARN_UNUSED int cgroups_make_room(const struct cgroups *cgroups, struct err *err
  * NULL: there is none. */
 const char *cgroup_of(struct arena *arena, const char *groups, const char *controller);
 
-/* The kernel has whoever moves a process between groups wait for all CPUs, some milliseconds,
- * unless somebody did so a moment ago. This waits, and whoever comes next need not: it "moves" this
- * process to where it is. Where that is not allowed nothing happens. */
-void cgroups_open_door(const struct cgroups *cgroups);
+/* The file by which a process moves itself to the group that this one is in; -1: it cannot. */
+int cgroup_door(const struct cgroups *cgroups);
 
 /* The path of a job's group below the roots, as runc wants it. */
 const char *cgroup_path(struct arena *arena, const char *id);

@@ -291,16 +291,11 @@ static int run_in_place(struct runc *runc, const struct place *place, const stru
                                          .start_ms = START_MS,
                                          .stop = stop_container,
                                          .stop_self = &stopper};
-    struct running           *running;
     struct err                second = {0};
     int                       ran;
 
     runc_argv(runc, place, job->id, BOX_JOB, argv);
-    ran = process_start(&process, &running, err);
-    if (ran == 0) {
-        cgroups_open_door(&runc->cgroups); /* while runc starts, and before it knocks */
-        ran = process_finish(running, ret_end, err);
-    }
+    ran = process_run(&process, ret_end, err);
     /* --keep: the cgroup is still there to be asked. */
     if (ran == 0) {
         ran = cgroup_judge(&runc->cgroups, job->id, job->limits, ret_oom, err);
@@ -324,7 +319,9 @@ static int run_cold(struct runc *runc, const struct engine_run *run, struct proc
     int                             ran;
 
     if (runc->map_from != 0) {
-        TRY(founder_start(&founder, err)); /* it founds while the place is made */
+        CLEANUP(fd) int door = cgroup_door(&runc->cgroups);
+
+        TRY(founder_start(&founder, door, err)); /* it founds while the place is made */
     }
     ran = place_make(&place, job->id, job->image->handle, job->limits, runc_uid(runc), err);
     if (ran == 0) {

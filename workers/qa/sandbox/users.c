@@ -22,7 +22,7 @@ enum { TEXT_MOST = 64 };
 
 /* In the child, after fork: only what is safe there. Root of the new namespace until it is killed.
  */
-static _Noreturn void founder_become(const char *limit, int report, pid_t parent)
+static _Noreturn void founder_become(const char *limit, int report, int door, pid_t parent)
 {
     int why = 0;
     int fd;
@@ -33,6 +33,7 @@ static _Noreturn void founder_become(const char *limit, int report, pid_t parent
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == parent && write(report, &why, sizeof(why)) == sizeof(why)) {
+        (void)!write(door, "0", 1);
         for (;;) {
             (void)pause();
         }
@@ -40,7 +41,7 @@ static _Noreturn void founder_become(const char *limit, int report, pid_t parent
     _exit(1);
 }
 
-int founder_start(struct founder *ret_founder, struct err *err)
+int founder_start(struct founder *ret_founder, int door, struct err *err)
 {
     char           limit[TEXT_MOST];
     struct founder founder = FOUNDER_NONE;
@@ -54,7 +55,7 @@ int founder_start(struct founder *ret_founder, struct err *err)
     founder.report = report[0];
     founder.pid = fork();
     if (founder.pid == 0) {
-        founder_become(limit, report[1], parent);
+        founder_become(limit, report[1], door, parent);
     }
     fd_close(report[1]);
     if (founder.pid < 0) {
@@ -126,7 +127,7 @@ int users_make(int64_t map_from, int *ret_fd, struct err *err)
 {
     CLEANUP(founder) struct founder founder = FOUNDER_NONE;
 
-    TRY(founder_start(&founder, err));
+    TRY(founder_start(&founder, -1, err));
     return founder_take(&founder, map_from, ret_fd, err);
 }
 

@@ -22,8 +22,13 @@ struct founder {
 };
 #define FOUNDER_NONE ((struct founder){-1, -1})
 
-/* Starts one; it needs a moment, in which the caller may do something else. */
-WARN_UNUSED int founder_start(struct founder *ret_founder, struct err *err);
+/* Starts one; it needs a moment, in which the caller may do something else.
+ *
+ * The kernel has whoever moves a process between control groups wait for all CPUs, some 10 ms,
+ * unless somebody did so a moment ago. runc is to come in that moment: when all else is done the
+ * founder "moves" itself to where it is, by `door` (cgroup_door; -1: not), which stays the
+ * caller's. */
+WARN_UNUSED int founder_start(struct founder *ret_founder, int door, struct err *err);
 
 /* Takes what it founded. *ret_fd keeps it: with that closed, and nobody in it, it is gone.
  * SANDBOX_UNFIT: the kernel gives no such namespace, or none with the limit. */
