@@ -39,7 +39,8 @@ static int third_give(int fd, int *report)
     return fd == THIRD ? fcntl(fd, F_SETFD, 0) : dup2(fd, THIRD);
 }
 
-/* In the child, after fork: only what is safe there. Does not return. */
+/* In the child, after vfork: only what is safe there, and nothing that the parent would miss. Does
+ * not return. */
 static _Noreturn void child_become(const struct process *what, int out, int err_out, int report,
                                    pid_t parent)
 {
@@ -83,7 +84,7 @@ static int child_start(struct running *run, struct err *err)
     ssize_t got;
 
     if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err_out, O_CLOEXEC) < 0 ||
-        pipe2(report, O_CLOEXEC) < 0 || (run->pid = fork()) < 0) {
+        pipe2(report, O_CLOEXEC) < 0 || (run->pid = vfork()) < 0) {
         (void)err_errno(err, "starting %s", run->what->argv[0]);
         for (size_t i = 0; i < 2; i++) {
             fd_close(out[i]);
