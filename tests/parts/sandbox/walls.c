@@ -293,6 +293,40 @@ static size_t containers(struct world *world)
     return (size_t)atoi(arena_text(arena, out));
 }
 
+/* What an operator finds at a container: whose it is, and from when on nobody can want it any more.
+ * Those of runc have neither names nor labels beyond their id. */
+static void labels_check(struct world *world, const char *job, int64_t from_us)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    const char                  *engine = sandbox_engine(world->sandbox);
+    const char                  *format = "{{index .Config.Labels \"pr-telemetry.qa\"}} {{index "
+                                          ".Config.Labels \"pr-telemetry.job\"}} {{index "
+                                          ".Config.Labels \"pr-telemetry.deadline\"}}";
+    const char *const            argv[] = {engine,
+                                           "inspect",
+                                           "--type",
+                                           "container",
+                                           "--format",
+                                           format,
+                                           arena_format(arena, "%s-t", job),
+                                           NULL};
+    char                         qa[64];
+    char                         name[64];
+    long long                    deadline_s;
+    struct bytes                 out;
+    struct err                   err = {0};
+
+    if (strcmp(engine, "runc") == 0) {
+        return;
+    }
+    CHECK_WORKS(process_ask(arena, argv, 4096, 30000, &out, &err));
+    CHECK_NUMBER(sscanf(arena_text(arena, out), "%63s %63s %lld", qa, name, &deadline_s), 3);
+    CHECK_TEXT(qa, world->settings.dir);
+    CHECK_TEXT(name, arena_format(arena, "%s-t", job));
+    CHECK(deadline_s >= from_us / 1000000 + world->limits.wall_ms / 1000);
+    CHECK(deadline_s <= clock_us() / 1000000 + world->limits.wall_ms / 1000 + 1);
+}
+
 EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
 {
     CLEANUP(job) struct job *mine = NULL;
@@ -301,6 +335,7 @@ EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
     char                     id[64] = {0};
     pid_t                    worker;
     int                      reaped = -1;
+    int64_t                  from_us = clock_us();
 
     CHECK_WORKS(job_open(&mine, world->settings.dir, &err));
     CHECK(pipe(ready) == 0);
@@ -314,6 +349,7 @@ EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
         clock_sleep_ms(20); /* until it is up: the state waited for is in the condition */
     }
     CHECK_NUMBER(containers(world), 1);
+    labels_check(world, id, from_us);
     CHECK(job_alive(world->settings.dir, id));
     CHECK_WORKS(sandbox_reap(world->sandbox, &reaped, &err));
     CHECK_NUMBER(reaped, 0);
