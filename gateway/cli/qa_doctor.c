@@ -253,13 +253,21 @@ static struct value escape_value(struct arena *arena, const struct escape_rows *
     return list;
 }
 
-static struct value finding_value(struct arena *arena, const struct finding *finding, bool escape)
+/* What pip, and nothing else, reaches while a dependency layer is built. */
+static const char *build_network(const struct cli *cli, const char *engine)
 {
-    struct value map = value_map();
+    return !cli->config.qa_build_network ? "none" : strcmp(engine, "runc") == 0 ? "host" : "engine";
+}
+
+static struct value finding_value(const struct cli *cli, const struct finding *finding, bool escape)
+{
+    struct arena *arena = cli->arena;
+    struct value  map = value_map();
 
     value_put(arena, &map, "engine", value_text(finding->engine));
     value_put(arena, &map, "works", value_flag(finding->works));
     value_put(arena, &map, "version", value_text(finding->version));
+    value_put(arena, &map, "build_network", value_text(build_network(cli, finding->engine)));
     if (finding->works) {
         value_put(arena, &map, "runtime", value_text(finding->runtime));
         value_put(arena, &map, "image", value_text(finding->image));
@@ -312,6 +320,13 @@ static void finding_print(const struct cli *cli, const struct finding *finding)
 
         printf("  %s%-10s%s%-40s%s\n", row->held ? GREEN(cli) : RED(cli),
                row->held ? "held" : "NOT HELD", PLAIN(cli), row->what, row->value);
+    }
+    if (finding->works && strcmp(build_network(cli, finding->engine), "host") == 0) {
+        printf(
+            "  %sopen%s      a dependency layer's build (pip, wheels only) sees this machine's own"
+            " network, its\n            loopback too; PRT_QA_BUILD_NETWORK=off closes it, podman"
+            " gives it one apart\n",
+            BOLD(cli), PLAIN(cli));
     }
     escape_print(cli, finding);
 }
@@ -409,7 +424,7 @@ int qa_doctor_run(struct cli *cli, int argc, char **argv, struct err *err)
             if (!cli->json) {
                 finding_print(cli, &findings[count]);
             }
-            value_append(cli->arena, &list, finding_value(cli->arena, &findings[count], escape));
+            value_append(cli->arena, &list, finding_value(cli, &findings[count], escape));
             count++;
         }
     }
