@@ -2,8 +2,7 @@
 #include "workers/qa/sandbox/sealed.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -20,18 +19,15 @@ enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, TRY_MS 
 
 static int program_open(struct arena *arena, const char *name)
 {
-    const char *path = getenv("PATH");
-    char       *rest = NULL;
+    const char *const argv[] = {"sh", "-c", "command -v \"$1\"", "sh", name, NULL};
+    struct bytes      path;
+    struct err        ignored = {0};
 
-    for (char *dir = strtok_r(arena_text(arena, bytes_of(path == NULL ? "" : path)), ":", &rest);
-         dir != NULL; dir = strtok_r(NULL, ":", &rest)) {
-        const char *file = arena_format(arena, "%s/%s", dir, name);
-
-        if (access(file, X_OK) == 0) {
-            return open(file, O_RDONLY | O_CLOEXEC);
-        }
+    if (process_ask(arena, argv, PATH_MAX, TRY_MS, &path, &ignored) < 0 || path.size < 2) {
+        return -1;
     }
-    return -1;
+    path.size--; /* the newline */
+    return open(arena_text(arena, path), O_RDONLY | O_CLOEXEC);
 }
 
 static int memory_open(const char *name)
