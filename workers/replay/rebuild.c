@@ -35,6 +35,8 @@ struct attempt {
     size_t              object_count, object_room;
     int64_t             messages, refused;
     bool                finalize, erased;
+    struct erase_range *old; /* where its lines lay, if they are made anew */
+    size_t              old_count;
 };
 
 static const char *const end_names[REBUILD_ENDS] = {
@@ -269,6 +271,19 @@ static int give_work(struct attempt *attempt, struct err *err)
     return stream_publish(of->farm->stream, &what, NULL, err);
 }
 
+/* No row points to the old lines any more: erasing the trace would leave them where they are. */
+static int drop_lines(const struct attempt *attempt, struct err *err)
+{
+    const struct erase erase = {
+        .store = attempt->of->farm->store,
+        .blob = attempt->of->farm->blob,
+        .arena = attempt->of->arena,
+        .trace_no = attempt->was.trace_no,
+    };
+
+    return erase_lines(&erase, attempt->old, attempt->old_count, err);
+}
+
 /* Under the lock. *ret_keep: what was done is to be committed. */
 static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuild *ret_rebuild,
                           struct err *err)
@@ -289,6 +304,8 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
     TRY(whole_check(&whole, &attempt->was, &attempt->damage, err));
     of->validator->batch.buried = attempt->damage != NULL;
     if (attempt->damage != NULL) {
+        TRY(erase_ranges(store, of->arena, attempt->was.trace_no, &attempt->old,
+                         &attempt->old_count, err));
         TRY(trace_reset(store, of->arena, attempt->was.trace_no, err));
     }
     if (attempt->damage != NULL || !attempt->there) {
@@ -318,6 +335,7 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
         }
     }
     if (attempt->damage != NULL) {
+        TRY(drop_lines(attempt, err));
         ended(attempt, REBUILD_REBUILT, attempt->damage, ret_rebuild);
     } else if (!attempt->there) {
         ended(attempt, REBUILD_ADDED, "the trace was not there", ret_rebuild);
@@ -367,6 +385,7 @@ static int rebuild_once(struct attempt *attempt, int64_t seen_us, struct rebuild
         drop_objects(attempt, err);
         return -1;
     }
+    TRY(erase_doomed(store, of->farm->blob, of->arena, attempt->trace, err));
     return attempt->finalize ? give_work(attempt, err) : 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include "store/chunk_store.h"
 #include "store/dead_store.h"
+#include "store/erase_store.h"
 #include "store/key_store.h"
 #include "trace/chain.h"
 #include "workers/segment.h"
@@ -119,6 +120,21 @@ WARN_UNUSED int append_take(struct batch *batch, struct trace *trace, struct ent
 /* -------- erase.c: the trace's rows and lines go -------- */
 WARN_UNUSED int erase_take(struct batch *batch, struct trace *trace, struct entry *entry,
                            struct err *err);
+
+struct erase {
+    struct store      *store;
+    struct blob_store *blob;
+    struct arena      *arena;
+    struct delivery   *in; /* its lease is extended; NULL: there is none */
+    int64_t            trace_no;
+};
+/* In the transaction: the ranges of erase_ranges become blanks, in copies of the segments that hold
+ * other traces' lines too. Where they lay is doomed; a segment that is lost is let be. */
+WARN_UNUSED int erase_lines(const struct erase *erase, const struct erase_range *ranges,
+                            size_t count, struct err *err);
+/* After the commit: what was doomed for the trace goes. */
+WARN_UNUSED int erase_doomed(struct store *store, struct blob_store *blob, struct arena *arena,
+                             const char *trace_id, struct err *err);
 
 /* -------- link.c -------- */
 

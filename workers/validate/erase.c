@@ -36,58 +36,82 @@ static const char *copy_key(struct arena *arena, const char *key)
     return arena_format(arena, "%.*s-%s", (int)own, key, hex);
 }
 
-/* The segment of the first of `count` ranges, without them. */
-static int blank_segment(struct batch *batch, int64_t trace_no, const struct erase_range *ranges,
-                         size_t count, struct err *err)
+/* The ranges become blanks, as far as the bytes go. */
+static void blank(struct buf *segment, const struct erase_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t left = (int64_t)segment->size - ranges[i].offset;
+        int64_t size = ranges[i].length < left ? ranges[i].length : left;
+
+        if (ranges[i].offset >= 0 && size > 0) {
+            memset(segment->data + ranges[i].offset, ' ', (size_t)size);
+        }
+    }
+}
+
+/* The segment of the first of `count` ranges, without them. One that is lost has nothing to be
+ * read. */
+static int blank_segment(const struct erase *erase, const struct erase_range *ranges, size_t count,
+                         struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      copy = {0};
     const char                  *key;
     struct bytes                 segment;
-    int64_t                      blank = 0;
+    int64_t                      blanks = 0;
 
     for (size_t i = 0; i < count; i++) {
-        blank += ranges[i].length;
+        blanks += ranges[i].length;
     }
-    if (blank >= ranges->segment_bytes) {
-        return erase_segment_move(batch->store, batch->arena, ranges, NULL, trace_no, err);
+    if (blanks >= ranges->segment_bytes) {
+        return erase_segment_move(erase->store, erase->arena, ranges, NULL, erase->trace_no, err);
     }
-    TRY(blob_get(batch->blob, arena, BUCKET_CHUNKS, ranges->key, (size_t)ranges->segment_bytes + 1,
-                 &segment, err));
-    buf_put(&copy, segment);
-    for (size_t i = 0; i < count; i++) {
-        if (ranges[i].offset < 0 || ranges[i].length < 0 ||
-            (size_t)(ranges[i].offset + ranges[i].length) > copy.size) {
-            return err_set(err, ERR_BLOB_CORRUPT, "segment %s is shorter than its index says",
-                           ranges->key);
+    if (blob_get(erase->blob, arena, BUCKET_CHUNKS, ranges->key, (size_t)ranges->segment_bytes + 1,
+                 &segment, err) < 0) {
+        if (err->code != ERR_BLOB_MISSING) {
+            return -1;
         }
-        memset(copy.data + ranges[i].offset, ' ', (size_t)ranges[i].length);
+        err_clear(err);
+        return 0;
     }
-    key = copy_key(batch->arena, ranges->key);
-    TRY(blob_put(batch->blob, BUCKET_CHUNKS, key, buf_bytes(&copy), "application/x-ndjson", err));
-    return erase_segment_move(batch->store, batch->arena, ranges, key, trace_no, err);
+    buf_put(&copy, segment);
+    blank(&copy, ranges, count);
+    key = copy_key(erase->arena, ranges->key);
+    TRY(blob_put(erase->blob, BUCKET_CHUNKS, key, buf_bytes(&copy), "application/x-ndjson", err));
+    return erase_segment_move(erase->store, erase->arena, ranges, key, erase->trace_no, err);
 }
 
-static int blank_lines(struct batch *batch, struct entry *entry, int64_t trace_no, struct err *err)
+int erase_lines(const struct erase *erase, const struct erase_range *ranges, size_t count,
+                struct err *err)
 {
-    struct erase_range *ranges = NULL;
-    size_t              count = 0;
-    size_t              segments = 0;
+    size_t segments = 0;
 
-    TRY(erase_ranges(batch->store, batch->arena, trace_no, &ranges, &count, err));
     for (size_t i = 0; i < count;) {
         size_t end = i + 1;
 
         while (end < count && ranges[end].segment_no == ranges[i].segment_no) {
             end++;
         }
-        TRY(blank_segment(batch, trace_no, ranges + i, end - i, err));
+        TRY(blank_segment(erase, ranges + i, end - i, err));
         i = end;
-        if (++segments % SEGMENTS_A_LEASE == 0) {
-            TRY(delivery_extend(entry->in, err));
+        if (erase->in != NULL && ++segments % SEGMENTS_A_LEASE == 0) {
+            TRY(delivery_extend(erase->in, err));
         }
     }
     return 0;
+}
+
+int erase_doomed(struct store *store, struct blob_store *blob, struct arena *arena,
+                 const char *trace_id, struct err *err)
+{
+    const char **keys = NULL;
+    size_t       count = 0;
+
+    TRY(doomed_read(store, arena, trace_id, &keys, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(blob_delete(blob, BUCKET_CHUNKS, keys[i], err));
+    }
+    return doomed_forget(store, arena, trace_id, err);
 }
 
 /* ------------------------------ in the transaction ------------------------------ */
@@ -106,6 +130,14 @@ static bool comes_with_others(const struct batch *batch, const struct entry *ent
 
 int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, struct err *err)
 {
+    const struct erase  erase = {.store = batch->store,
+                                 .blob = batch->blob,
+                                 .arena = batch->arena,
+                                 .in = entry->in,
+                                 .trace_no = trace->row.trace_no};
+    struct erase_range *ranges = NULL;
+    size_t              count = 0;
+
     if (comes_with_others(batch, entry)) {
         entry->again = true;
         return 0;
@@ -113,7 +145,8 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
     if (trace->row.status == TRACE_ERASED) {
         return 0;
     }
-    TRY(blank_lines(batch, entry, trace->row.trace_no, err));
+    TRY(erase_ranges(batch->store, batch->arena, trace->row.trace_no, &ranges, &count, err));
+    TRY(erase_lines(&erase, ranges, count, err));
     TRY(erase_rows(batch->store, batch->arena, trace->row.trace_no, err));
     trace->row.status = TRACE_ERASED;
     trace->changed = false;
@@ -121,18 +154,6 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
 }
 
 /* ------------------------------ after the commit ------------------------------ */
-
-static int delete_doomed(struct validator *validator, struct delivery *in, struct err *err)
-{
-    const char **keys = NULL;
-    size_t       count = 0;
-
-    TRY(doomed_read(validator->batch.store, in->arena, in->to.trace, &keys, &count, err));
-    for (size_t i = 0; i < count; i++) {
-        TRY(blob_delete(validator->batch.blob, BUCKET_CHUNKS, keys[i], err));
-    }
-    return doomed_forget(validator->batch.store, in->arena, in->to.trace, err);
-}
 
 /* What another trace has too stays, as its own. */
 static int delete_object(struct validator *validator, struct delivery *in, const char *key,
@@ -255,7 +276,7 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
 
 int erase_finish(struct validator *validator, struct delivery *in, struct err *err)
 {
-    TRY(delete_doomed(validator, in, err));
+    TRY(erase_doomed(validator->batch.store, validator->batch.blob, in->arena, in->to.trace, err));
     TRY(delete_objects(validator, in, err));
     TRY(delete_under(validator, in, BUCKET_ARTIFACTS,
                      arena_format(in->arena, "qa/%s/", in->to.trace), err));

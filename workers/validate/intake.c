@@ -232,9 +232,12 @@ static int erase_read(const struct intake *intake, struct entry *entry, struct e
 }
 
 static int (*const takers[])(const struct intake *, struct entry *, struct err *) = {
-    [MESSAGE_OPEN] = open_read,         [MESSAGE_CHUNK] = chunk_take,
-    [MESSAGE_ARTIFACT] = artifact_take, [MESSAGE_COMPLETE] = complete_take,
-    [MESSAGE_BATCH] = batch_take,       [MESSAGE_ERASE] = erase_read,
+    [MESSAGE_OPEN] = open_read,
+    [MESSAGE_CHUNK] = chunk_take,
+    [MESSAGE_ARTIFACT] = artifact_take,
+    [MESSAGE_COMPLETE] = complete_take,
+    [MESSAGE_BATCH] = batch_take,
+    [MESSAGE_ERASE] = erase_read,
 };
 
 int intake_read(const struct intake *intake, struct delivery *in, struct entry *ret_entry,

@@ -279,3 +279,26 @@ TEST(erase, spares_an_artifact_that_is_about_to_be_referred_to)
     CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts", NULL), 1);
     CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 1);
 }
+
+/* A disk was lost, and with it the segment that the two share: who asks to be erased is erased. */
+TEST(erase, is_not_stopped_by_a_segment_that_is_lost)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct blob_entry           *entries = NULL;
+    size_t                       count = 0;
+    struct err                   err = {0};
+
+    put_open(world, "a");
+    put_chunk(world, "a", 0, 0, 5);
+    put_chunk(world, "b", 0, 0, 5);
+    validated(world);
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "", "", 1000, &entries,
+                          &count, &err));
+    CHECK_NUMBER(count, 1);
+    CHECK_WORKS(blob_delete(world->farm.blob, BUCKET_CHUNKS, entries[0].key, &err));
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(world->in[0].err.code, ERR_NONE);
+    CHECK_NUMBER(ask(world, ERASED, "a"), 1);
+    CHECK_NUMBER(ask(world, ROWS_OF, "a"), 0);
+}

@@ -67,6 +67,23 @@ TEST(replay, builds_anew_what_is_lost_as_it_was)
     CHECK_TEXT(derived(world), before);
 }
 
+/* Erasing the trace goes by its rows: lines that no row points to would stay. */
+TEST(replay, that_makes_lines_anew_leaves_none_of_the_old_behind)
+{
+    WORLD(world_with_a_trace);
+    struct err         err = {0};
+    struct blob_entry *entries;
+    size_t             objects = 0;
+
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_WORKS(blob_list(world->farm.blob, world->arena, BUCKET_CHUNKS, "segments/", "", 1000,
+                          &entries, &objects, &err));
+    CHECK_NUMBER((int64_t)objects,
+                 ask(world, "SELECT count(DISTINCT segment_no) FROM trace_chunks"
+                            " WHERE trace_no = $1::bigint"));
+}
+
 TEST(replay, leaves_a_finalized_trace_finalized)
 {
     WORLD(world_with_a_trace);
