@@ -2,6 +2,7 @@
 /*
  * access.c - may this caller do this? Asked when a request's head is in, before its body is kept.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,6 +95,35 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
     return check_roles(x, err);
 }
 
+enum { UNKNOWN_BODY_MOST = 64 * 1024 };
+
+/* Who is nobody yet gets little of the memory for bodies, or anybody could fill it. */
+static bool body_is_small(struct exchange *x)
+{
+    const char *length = exchange_field(x, "Content-Length");
+
+    return length == NULL ? exchange_field(x, "Transfer-Encoding") == NULL
+                          : strtoll(length, NULL, 10) <= UNKNOWN_BODY_MOST;
+}
+
+static int refuse_key(struct err *err)
+{
+    return err_set(err, ERR_UNAUTHORIZED, "the farm does not know this API key, or it was revoked");
+}
+
+/* It may have been made a moment ago. Where the body is small it is kept, and gateway_enter looks
+ * again; where not, the key is looked up until the request is sent again. */
+static int admit_unknown(struct exchange *x, const char *secret, struct err *err)
+{
+    if (body_is_small(x)) {
+        caller_of(x)->unknown = arena_text(x->arena, bytes_of(secret));
+        return 0;
+    }
+    return keys_fresh(gateway_of(x)->keys)
+               ? refuse_key(err)
+               : err_set(err, ERR_KEY_NEW, "the body of a key that is not known yet is not read");
+}
+
 int gateway_admit(struct exchange *x, struct err *err)
 {
     struct caller *caller = arena_zero(x->arena, 1, sizeof(*caller));
@@ -110,8 +140,7 @@ int gateway_admit(struct exchange *x, struct err *err)
         } else if (x->route->piece != NULL || x->route->most_bytes == MOST_STREAM) {
             return err_set(err, ERR_UNAUTHORIZED, "this needs the trace's upload token");
         } else {
-            /* It may have been made a moment ago: gateway_enter looks again. */
-            caller->unknown = arena_text(x->arena, bytes_of(secret));
+            TRY(admit_unknown(x, secret, err));
         }
     }
     return check_media(x, err);
@@ -130,8 +159,7 @@ static int look_again(struct reader *reader, struct exchange *x, struct err *err
         return err_set(err, err->code, "this API key is new here and can't be looked up now");
     }
     if (!keys_find(gateway->keys, x->arena, caller->unknown, caller)) {
-        return err_set(err, ERR_UNAUTHORIZED,
-                       "the farm does not know this API key, or it was revoked");
+        return refuse_key(err);
     }
     caller->unknown = NULL;
     TRY(check_roles(x, err));

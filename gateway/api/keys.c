@@ -12,7 +12,7 @@
 #include "metric/metric.h"
 #include "store/read_store.h"
 
-enum { REFRESH_US = 5 * 1000 * 1000 };
+enum { REFRESH_US = 5 * 1000 * 1000, FRESH_US = 1500 * 1000 };
 
 struct keys {
     bool             dev_key;
@@ -142,6 +142,18 @@ int keys_refresh(struct keys *keys, struct store *store, int64_t since_us, struc
     }
     (void)pthread_mutex_unlock(&keys->reading);
     return result;
+}
+
+bool keys_fresh(struct keys *keys)
+{
+    int64_t now = clock_mono_us();
+    int64_t read = atomic_load(&keys->read_us);
+
+    if (read != 0 && now - read <= FRESH_US) {
+        return true;
+    }
+    atomic_store(&keys->due_us, now);
+    return false;
 }
 
 bool keys_due(struct keys *keys)

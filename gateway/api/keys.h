@@ -30,4 +30,8 @@ WARN_UNUSED int keys_refresh(struct keys *keys, struct store *store, int64_t sin
 /* Is it time for the next reading? True for one caller only. */
 bool keys_due(struct keys *keys);
 
+/* Was the table read a moment ago, so that a key which is not in the copy is none? If not, it is
+ * due from now on. */
+bool keys_fresh(struct keys *keys);
+
 #endif

@@ -2,6 +2,7 @@
 /* What is asked for wrongly is refused with the code that says what to change. */
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/api/token.h"
 #include "lib/test.h"
 #include "world.h"
@@ -326,6 +327,54 @@ TEST(requests, a_new_api_key_is_good_at_once_and_for_its_role_only)
     CHECK_PROBLEM(&answer, 403, "forbidden");
     answer = world_get(world, "/v1/traces", "prt_admin_abc");
     CHECK_NUMBER(answer.status, 200);
+}
+
+static int post_large(struct world *world, const char *key)
+{
+    CLEANUP(buf) struct buf body = {0};
+
+    while (body.size < 65 * 1024) {
+        buf_put_text(&body, "                                ");
+    }
+    buf_put_text(&body, "{}");
+    return world_post(world, "/ingest", key, arena_text(world->arena, buf_bytes(&body))).status;
+}
+
+static int post_large_until(struct world *world, const char *key, int status)
+{
+    int64_t deadline = clock_mono_us() + 20000000;
+    int     got = 0;
+
+    while (got != status && clock_mono_us() < deadline) {
+        got = post_large(world, key);
+    }
+    return got;
+}
+
+/* Whoever has no key could fill the memory for bodies with requests that are not refused before. */
+TEST(requests, of_nobody_leave_no_large_body_in_memory)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    char                         hash[HASH_HEX];
+    int                          fd;
+
+    if (world == NULL) {
+        return;
+    }
+    fd = raw_open(world);
+    raw_say(fd, "POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer prt_ingest_nobody\r\n"
+                "Content-Type: application/json\r\nExpect: 100-continue\r\n"
+                "Content-Length: 4000000\r\n\r\n");
+    CHECK(strstr(raw_hear(world, fd, "\"}"), "HTTP/1.1 100") == NULL);
+    (void)close(fd);
+    CHECK_NUMBER(post_large_until(world, "prt_ingest_nobody", 401), 401);
+    CHECK_NUMBER(post_large(world, DEV_KEY), 422); /* read, and found wanting */
+    sha256_hex(BYTES("prt_ingest_new"), hash);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO api_keys (key_hash, tenant, role, created_us)"
+                                  " VALUES (decode('%s', 'hex'), 'acme', 'ingest', 1)",
+                                  hash));
+    CHECK_NUMBER(post_large_until(world, "prt_ingest_new", 422), 422);
 }
 
 TEST(requests, too_many_a_second_are_429_with_the_time_to_wait)
