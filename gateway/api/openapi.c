@@ -32,7 +32,7 @@ static const struct description {
      "Events"},
     {"GET", "/v1/traces/{trace}/events.ndjson", "listLines", "The stored lines, byte for byte",
      "200", NULL, "application/x-ndjson"},
-    {"PUT", "/v1/traces/{trace}/artifacts/{name}", "putArtifact", "Upload an artifact", "201",
+    {"PUT", "/v1/traces/{trace}/artifacts/{name}", "putArtifact", "Upload an artifact", "201 202",
      "application/octet-stream", "blob_ref"},
     {"GET", "/v1/traces/{trace}/artifacts/{name}", "showArtifact", "An artifact's bytes",
      "200 206 304", NULL, "application/octet-stream"},
@@ -243,8 +243,9 @@ static struct value responses_of(struct arena *arena, const struct description *
     for (const char *at = of->success; *at != '\0'; at += strspn(at, " ")) {
         struct value answer = value_map();
         size_t       size = strcspn(at, " ");
-        /* Instead of a document that is not there yet. */
-        bool early = strncmp(at, "202", 3) == 0 && strcmp(of->answer, "trace") == 0;
+        /* Instead of a document that is not there yet, or of what validate has not confirmed yet. */
+        bool early = strncmp(at, "202", 3) == 0 && (strcmp(of->answer, "trace") == 0 ||
+                                                    strcmp(of->answer, "blob_ref") == 0);
         bool known = strncmp(at, "304", 3) == 0;
 
         value_put(arena, &answer, "description",
