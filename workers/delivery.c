@@ -5,14 +5,27 @@
 
 #include "base/clock.h"
 #include "blob/claim_check.h"
+#include "trace/claim.h"
+
+int delivery_redeem(struct delivery *in, struct blob_store *blob, struct bytes body,
+                    struct err *err)
+{
+    struct claim claim;
+
+    TRY(message_read(body, &in->message, err));
+    if (in->message.kind == MESSAGE_CLAIM) {
+        TRY(claim_read(in->arena, in->message.body, &claim, err));
+        in->claim = claim.key;
+    }
+    return claim_check_redeem(blob, in->arena, &in->message, err);
+}
 
 int delivery_read(struct delivery *in, struct err *err)
 {
     struct held *held = in->loop_;
 
     TRY(subject_read(in->arena, held->subject, &in->to, err));
-    TRY(message_read(msg_body(held->msg), &in->message, err));
-    return claim_check_redeem(held->farm->blob, in->arena, &in->message, err);
+    return delivery_redeem(in, held->farm->blob, msg_body(held->msg), err);
 }
 
 void delivery_fill(struct delivery *in, struct held *held, struct arena *arena,

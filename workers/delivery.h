@@ -49,6 +49,10 @@ void delivery_fill(struct delivery *in, struct held *held, struct arena *arena,
 /* Subject and message, claim check redeemed. MALFORMED, BLOB_MISSING, BLOB_CORRUPT, BLOB_DOWN. */
 WARN_UNUSED int delivery_read(struct delivery *in, struct err *err);
 
+/* The message that this body is or stands for, into in->message and in->claim; without a stream. */
+WARN_UNUSED int delivery_redeem(struct delivery *in, struct blob_store *blob, struct bytes body,
+                                struct err *err);
+
 /* Which try this is, once that is known. */
 void delivery_set_tries(struct delivery *in, uint64_t tries);
 

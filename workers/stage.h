@@ -21,6 +21,7 @@ struct delivery {
     struct arena    *arena;
     struct subject   to;       /* tenant, trace, kind, stage */
     struct message   message;  /* claim check redeemed */
+    const char      *claim;    /* the object it came in (chunks bucket), or NULL */
     uint64_t         seq;      /* in the stream */
     uint64_t         tries;    /* 1 the first time; outages and waits cost none (settle.h) */
     bool             last_try; /* a RETRY goes to the dead letters this time */

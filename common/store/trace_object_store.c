@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "store/trace_object_store.h"
 
+#include <string.h>
+
 enum { SHARE, NOTE, GONE, OF_TRACE, GONE_SOON, LOCK, SHARED, FORGET, EXPIRE, STATEMENTS };
 
 /* Few locks for all objects: a batch may bring more of these than the server has places for locks.
@@ -48,6 +50,13 @@ const struct statement trace_object_statements[STATEMENTS] = {
 };
 /* clang-format on */
 const size_t trace_object_statement_count = STATEMENTS;
+
+bool object_is_claim(struct bytes key)
+{
+    static const char begins[] = "claims/";
+
+    return key.size > strlen(begins) && memcmp(key.data, begins, strlen(begins)) == 0;
+}
 
 int objects_note(struct store *store, struct arena *arena, const struct bytes *keys,
                  const int64_t *trace_nos, size_t count, bool **ret_gone, struct err *err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * trace_object_store.h - which traces have put which objects into the artifacts bucket.
+ * trace_object_store.h - which traces have put which objects into the artifacts bucket, and which claim
+ * checks they came in (chunks bucket, "claims/..."): the stream forgets these long before the trace.
  *
  * An object is put before a row can refer to it, and is named by its content: erasing one trace must
  * not delete what another is about to refer to.
@@ -15,6 +16,8 @@
 #define PRT_STORE_TRACE_OBJECT_STORE_H
 
 #include "store/store.h"
+
+bool object_is_claim(struct bytes key);
 
 /* Inside a transaction, under the locks of the traces. ret_gone[i]: keys[i] may have been deleted after
  * it was put. In the arena. */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "blob/claim_check.h"
 #include "store/replay_store.h"
 #include "value/msgpack.h"
+#include "workers/delivery.h"
 #include "workers/replay/late.h"
 #include "workers/replay/whole.h"
 #include "workers/validate/validator.h"
@@ -146,8 +146,7 @@ static int read_message(struct attempt *attempt, const struct stored_msg *stored
 
     *in = (struct delivery){.arena = validator->arena, .seq = stored->seq, .tries = 1};
     if (subject_read(in->arena, stored->subject, &in->to, err) < 0 ||
-        message_read(stored->body, &in->message, err) < 0 ||
-        claim_check_redeem(attempt->of->farm->blob, in->arena, &in->message, err) < 0 ||
+        delivery_redeem(in, attempt->of->farm->blob, stored->body, err) < 0 ||
         intake_read(&validator->intake, in, entry, err) < 0) {
         if (err_fate(err->code) == FATE_WAIT) {
             return -1;

@@ -169,7 +169,9 @@ static int delete_object(struct validator *validator, struct delivery *in, const
     TRY(store_begin(transaction, err));
     TRY(object_lock(store, in->arena, in->to.trace, key, &shared, err));
     if (!shared) {
-        TRY(blob_delete(validator->batch.blob, BUCKET_ARTIFACTS, key, err));
+        TRY(blob_delete(validator->batch.blob,
+                        object_is_claim(bytes_of(key)) ? BUCKET_CHUNKS : BUCKET_ARTIFACTS, key,
+                        err));
     }
     TRY(object_forget(store, in->arena, in->to.trace, key, err));
     return store_commit(store, err);

@@ -32,7 +32,7 @@ static void hold(struct holding *holding, const struct trace *trace, struct entr
 static struct holding list_objects(struct batch *batch)
 {
     struct holding holding = {0};
-    size_t         most = batch->count; /* one is uploaded with a message of its own */
+    size_t         most = 2 * batch->count; /* the message's own, and one that was uploaded */
     size_t         at = 0;
 
     for (size_t i = 0; i < batch->count; i++) {
@@ -47,6 +47,9 @@ static struct holding list_objects(struct batch *batch)
 
         at +=
             i > 0 && strcmp(batch->entries[i - 1]->in->to.trace, entry->in->to.trace) != 0 ? 1 : 0;
+        if (entry->in->claim != NULL) {
+            hold(&holding, &batch->traces[at], entry, bytes_of(entry->in->claim), NULL);
+        }
         if (entry->in->message.kind == MESSAGE_ARTIFACT) {
             hold(&holding, &batch->traces[at], entry, entry->artifact.object_key, NULL);
         }
@@ -94,7 +97,7 @@ int objects_hold(struct batch *batch, struct err *err)
     for (size_t i = 0; i < holding.count; i++) {
         /* One that was uploaded is looked for in any case: it was put long ago, by another process.
          */
-        if (gone[i] || holding.sent[i] == NULL) {
+        if (!object_is_claim(holding.keys[i]) && (gone[i] || holding.sent[i] == NULL)) {
             TRY(look(batch, holding.of[i], holding.keys[i], holding.sent[i], err));
         }
     }

@@ -302,3 +302,23 @@ TEST(erase, is_not_stopped_by_a_segment_that_is_lost)
     CHECK_NUMBER(ask(world, ERASED, "a"), 1);
     CHECK_NUMBER(ask(world, ROWS_OF, "a"), 0);
 }
+
+/* What was sent lies there as it was sent, secrets and all, and its message is in no stream any more. */
+TEST(erase, takes_the_claim_checks_along_that_the_stream_has_forgotten)
+{
+    static const char            key[] = "claims/20261121/00112233445566778899aabbccddeeff";
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+    size_t                       large;
+
+    put_open(world, "a");
+    large = put_chunk(world, "a", 0, 0, 5);
+    world->in[large].claim = key;
+    CHECK_WORKS(blob_put(world->farm.blob, BUCKET_CHUNKS, key, BYTES("forget-me"),
+                         "application/msgpack", &err));
+    validated(world);
+    CHECK_NUMBER(objects_with(world, BUCKET_CHUNKS, "forget-me"), 1);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(objects_with(world, BUCKET_CHUNKS, "forget-me"), 0);
+}

@@ -408,6 +408,7 @@ TEST(loop, redeems_claim_checks_and_refuses_what_does_not_match)
     CHECK(world_run(&world, &toy_stage));
     CHECK(world_idle(&world));
     CHECK_NUMBER(world_count(&world, "PRT_RESULT"), 1);
+    CHECK_NUMBER(atomic_load(&toy_claimed), 1);
     CHECK(world_dead(&world, arena, "ok-changed", &letter));
     CHECK_TEXT(letter.reason, "blob_corrupt");
     CHECK_NUMBER(letter.tries, TOY_TRIES);

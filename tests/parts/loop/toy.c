@@ -8,7 +8,7 @@
 #include "world.h"
 
 int         toy_round;
-atomic_int  toy_handled, toy_largest, toy_last_try, toy_begun, toy_stopped;
+atomic_int  toy_handled, toy_largest, toy_last_try, toy_begun, toy_stopped, toy_claimed;
 atomic_bool toy_store_down, toy_let_go;
 
 static bool is(const struct delivery *in, const char *word)
@@ -46,6 +46,9 @@ static int toy_handle(void *self, struct delivery *in, struct outbox *out, struc
 {
     (void)self;
     atomic_fetch_add(&toy_handled, 1);
+    if (in->claim != NULL && strcmp(in->claim, "claims/20261120/aa") == 0) {
+        atomic_fetch_add(&toy_claimed, 1);
+    }
     atomic_store(&toy_last_try, (int)in->tries);
     if (is(in, "refused")) {
         return err_set(err, ERR_SCHEMA, "a toy refused");

@@ -112,6 +112,7 @@ bool world_open(struct world *world)
     atomic_store(&toy_largest, 0);
     atomic_store(&toy_begun, 0);
     atomic_store(&toy_stopped, 0);
+    atomic_store(&toy_claimed, 0);
     atomic_store(&toy_store_down, false);
     atomic_store(&toy_let_go, false);
     fine = fine && farm_fill(world, url, &err) == 0 && stream_setup(world->farm.stream, &err) == 0;

@@ -32,6 +32,7 @@ extern atomic_int toy_handled;  /* deliveries handed to the stage */
 extern atomic_int toy_largest;  /* batch */
 extern atomic_int toy_last_try; /* tries of the last delivery handed in */
 extern atomic_int toy_begun;    /* slow ones */
+extern atomic_int toy_claimed;  /* came in claims/20261120/aa, as they know */
 extern atomic_int toy_stopped;  /* slow ones that were told to stop */
 extern atomic_bool toy_store_down;
 extern atomic_bool toy_let_go;
