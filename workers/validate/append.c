@@ -336,6 +336,11 @@ int append_take(struct batch *batch, struct trace *trace, struct entry *entry, s
 {
     struct record *record;
 
+    /* The next place may be that of a chunk which waits, if more wait than are chained at once. */
+    TRY(order_advance(batch, trace, entry, err));
+    if (entry->again) {
+        return 0;
+    }
     TRY(load_rows(batch, trace, entry->append, err));
     record = find_record(trace, entry->append->id);
     if (record != NULL &&

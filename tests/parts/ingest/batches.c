@@ -176,3 +176,29 @@ TEST(batches, stand_as_lines_in_the_traces_bucket)
     CHECK(raw.size > 0 && raw.data[raw.size - 1] == '\n');
     CHECK(holds(arena_text(world->arena, raw), "\"freeform\":\"two\""));
 }
+
+/* More waits than is chained at once: the batch comes while the trace's next place is taken. */
+TEST(batches, take_no_place_that_a_waiting_chunk_has)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    validate_stage.close(TAKE(world->validator));
+    world->config.batch_bytes = 1;
+    CHECK_WORKS(validate_stage.open(&world->farm, &world->validator, &err));
+    for (int64_t place = 1; place <= 3; place++) {
+        put_chunk(world, "t", place, place, 1);
+    }
+    validated(world);
+    put_chunk(world, "t", 0, 0, 1);
+    put_batch(world, "b1", NOTE("1", "one"));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 1), 200);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 5);
+    CHECK_NUMBER(ask(world, NEXT_CHUNK, "t"), 5);
+    CHECK_NUMBER(ask(world,
+                     "SELECT count(*) FROM traces WHERE trace_id = $1 AND pending_chunks = 0"
+                     " AND pending_events = 0 AND accepted_events = num_events",
+                     "t"),
+                 1);
+}
