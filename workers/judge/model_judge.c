@@ -178,6 +178,30 @@ static int budget_spent(int64_t now_us, struct err *err)
     return -1;
 }
 
+/* No day would be long enough: to wait for the next one is to wait for ever. */
+static int check_fits_a_day(const struct asking *asking, struct err *err)
+{
+    const struct config *config = asking->judge->config;
+    int64_t              tokens = most_tokens(asking) * (int64_t)asking->ask_count;
+    double               cents = most_cost(asking) * 100;
+
+    if (config->judge_budget_tokens > 0 && tokens > config->judge_budget_tokens) {
+        return err_set(
+            err, ERR_CONFIG_WRONG,
+            "judging this trace may take %lld tokens, and PRT_JUDGE_BUDGET_TOKENS is %lld"
+            " a day: raise it, or lower PRT_JUDGE_TOKENS, then retry",
+            (long long)tokens, (long long)config->judge_budget_tokens);
+    }
+    if (config->judge_budget_cents > 0 && cents > (double)config->judge_budget_cents) {
+        return err_set(
+            err, ERR_CONFIG_WRONG,
+            "judging this trace may cost %.2f cents, and PRT_JUDGE_BUDGET_CENTS is %lld a"
+            " day: raise it, or lower PRT_JUDGE_TOKENS, then retry",
+            cents, (long long)config->judge_budget_cents);
+    }
+    return 0;
+}
+
 static int check_budget(struct asking *asking, struct err *err)
 {
     const struct config *config = asking->judge->config;
@@ -187,6 +211,7 @@ static int check_budget(struct asking *asking, struct err *err)
     if (config->judge_budget_tokens == 0 && config->judge_budget_cents == 0) {
         return 0;
     }
+    TRY(check_fits_a_day(asking, err));
     TRY(judge_store_spent(asking->store, asking->in->arena, now_us - now_us % day_us, &spent, err));
     if (config->judge_budget_tokens > 0 &&
         spent.tokens + most_tokens(asking) * (int64_t)asking->ask_count >

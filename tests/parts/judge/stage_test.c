@@ -308,6 +308,18 @@ TEST(stage, stops_calling_when_the_day_s_budget_is_spent)
     CHECK_NUMBER(server_asked("score-3~budget"), 0);
 }
 
+TEST(stage, does_not_wait_for_a_day_that_no_budget_will_be_enough_on)
+{
+    CLEANUP(bench) struct bench bench = bench_new("openai", "good~toolittle");
+    struct err                  err = {0};
+
+    bench.config.judge_budget_tokens = 1000;
+    CHECK_WORKS(open_judge(&bench, &err));
+    CHECK_FAILS(deliver(&bench, "job-1", NULL, &err), ERR_CONFIG_WRONG);
+    CHECK(strstr(err.story, "PRT_JUDGE_BUDGET_TOKENS is 1000") != NULL);
+    CHECK_NUMBER(server_asked("good~toolittle"), 0);
+}
+
 TEST(stage, counts_money_only_for_models_with_a_price)
 {
     CLEANUP(bench) struct bench bench = bench_new("openai", "good~money");
