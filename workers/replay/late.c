@@ -20,12 +20,13 @@ bool late_holds(const struct late *late, uint64_t seq)
     return late->count > 0 && bsearch(&seq, late->seqs, late->count, sizeof(seq), by_seq) != NULL;
 }
 
-static void note(struct arena *arena, struct late *late, const struct stored_msg *stored)
+static void note(struct arena *arena, struct arena *letters, struct late *late,
+                 const struct stored_msg *stored)
 {
     struct dead_letter letter;
     struct err         unread = {0};
 
-    if (dead_letter_read(arena, stored->body, &letter, &unread) < 0 ||
+    if (dead_letter_read(letters, stored->body, &letter, &unread) < 0 ||
         strcmp(letter.code, err_name(ERR_TRACE_CLOSED)) != 0) {
         return;
     }
@@ -47,6 +48,7 @@ int late_find(struct stream *stream, struct arena *arena, const char *tenant, co
     const struct browse_settings settings = {
         .stream_name = "PRT_DEAD", .subject = subject, .bodies = true};
     CLEANUP(browse) struct browse *browse = NULL;
+    CLEANUP(arena) struct arena   *letters = arena_new(); /* one at a time: each may be a megabyte */
     struct late                    late = {0};
 
     subject_stage(subject, "dead", "validate", tenant, trace);
@@ -55,11 +57,12 @@ int late_find(struct stream *stream, struct arena *arena, const char *tenant, co
         struct stored_msg stored;
         bool              there = false;
 
-        TRY(browse_next(browse, arena, &stored, &there, err));
+        arena_reset(letters);
+        TRY(browse_next(browse, letters, &stored, &there, err));
         if (!there) {
             break;
         }
-        note(arena, &late, &stored);
+        note(arena, letters, &late, &stored);
     }
     if (late.count > 0) {
         qsort(late.seqs, late.count, sizeof(*late.seqs), by_seq);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "workers/replay/late.h"
 #include "world.h"
 
 /* Six chunks of ten events each, complete, and taken: two batches. */
@@ -141,6 +142,24 @@ TEST(replay, keeps_out_what_came_too_late_the_first_time)
     run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint");
     CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
     CHECK_TEXT(derived(world), before);
+}
+
+/* A client that went on sending after it was told: each letter holds what it sent. */
+TEST(replay, keeps_in_memory_no_letter_of_what_came_too_late)
+{
+    enum { LETTERS = 1000, LEAST = 100 }; /* bytes of one */
+    WORLD(world_new);
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct late                  late;
+    struct err                   err = {0};
+
+    for (uint64_t seq = 1; seq <= LETTERS; seq++) {
+        bury(world, seq, ERR_TRACE_CLOSED);
+    }
+    CHECK_WORKS(late_find(world->farm.stream, arena, "acme", world->trace, &late, &err));
+    CHECK_NUMBER((int64_t)late.count, LETTERS);
+    CHECK(late_holds(&late, 1) && late_holds(&late, LETTERS) && !late_holds(&late, LETTERS + 1));
+    CHECK(arena_size(arena) < (size_t)LETTERS * LEAST);
 }
 
 TEST(replay, changes_nothing_where_the_stream_no_longer_has_it_all)
