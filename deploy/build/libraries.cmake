@@ -9,7 +9,6 @@ pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(lzma REQUIRED IMPORTED_TARGET liblzma)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(expat REQUIRED IMPORTED_TARGET expat)
-pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
 
 find_path(NATS_INCLUDE nats/nats.h REQUIRED)
 find_library(NATS_LIBRARY nats REQUIRED)

@@ -1,120 +1,235 @@
 // SPDX-License-Identifier: MIT
 /*
- * answer.c - what a handler said, given to libmicrohttpd.
+ * answer.c - what a handler said, as bytes on the connection.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "gateway/http/inside.h"
 
-enum { SPLICE_BLOCK = 64 * 1024 };
+enum { FILE_TURN = 4 * 1024 * 1024 }; /* of a file, before other connections have theirs */
 
-struct splice {
-    int          fd;
-    int64_t      at;
-    struct bytes insert; /* on the heap */
-};
-
-static void splice_free(void *arg)
+static const char *reason(int status)
 {
-    struct splice *splice = arg;
+    static const struct {
+        int         status;
+        const char *words;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
 
-    fd_close(splice->fd);
-    mem_free((void *)splice->insert.data);
-    mem_free(splice);
-}
-
-static ssize_t splice_read(void *arg, uint64_t pos, char *room, size_t size)
-{
-    struct splice *splice = arg;
-    int64_t        from = (int64_t)pos;
-    ssize_t        got;
-
-    if (from >= splice->at && from < splice->at + (int64_t)splice->insert.size) {
-        size_t skip = (size_t)(from - splice->at);
-        size_t left = splice->insert.size - skip;
-
-        left = left < size ? left : size;
-        memcpy(room, splice->insert.data + skip, left);
-        return (ssize_t)left;
-    }
-    if (from < splice->at && (int64_t)size > splice->at - from) {
-        size = (size_t)(splice->at - from);
-    }
-    if (from >= splice->at) {
-        from -= (int64_t)splice->insert.size;
-    }
-    do {
-        got = pread(splice->fd, room, size, from);
-    } while (got < 0 && errno == EINTR);
-    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static struct MHD_Response *spliced_response(struct answer *answer)
-{
-    struct splice       *splice = mem_zero(1, sizeof(*splice));
-    struct MHD_Response *response;
-    uint8_t             *copy = mem_get(answer->bytes.size + 1);
-
-    memcpy(copy, answer->bytes.data, answer->bytes.size);
-    splice->fd = answer->fd;
-    splice->at = answer->at;
-    splice->insert = (struct bytes){copy, answer->bytes.size};
-    response = MHD_create_response_from_callback((uint64_t)answer->size + answer->bytes.size,
-                                                 SPLICE_BLOCK, splice_read, splice, splice_free);
-    if (response == NULL) {
-        splice_free(splice);
-    }
-    return response;
-}
-
-static struct MHD_Response *response_of(struct answer *answer)
-{
-    if (answer->kind == ANSWER_SPLICED) {
-        return spliced_response(answer);
-    }
-    if (answer->kind == ANSWER_FD && answer->size > 0) {
-        struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
-            (uint64_t)answer->size, answer->fd, (uint64_t)answer->offset);
-
-        if (response == NULL) {
-            fd_close(answer->fd);
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].words;
         }
-        return response;
     }
-    if (answer->kind == ANSWER_FD) {
-        fd_close(answer->fd);
-        answer->bytes = BYTES("");
-    }
-    /* The bytes are the exchange's, which outlives the sending of its answer. */
-    return MHD_create_response_from_buffer(answer->bytes.size, (void *)answer->bytes.data,
-                                           MHD_RESPMEM_PERSISTENT);
+    return "Status";
 }
 
-enum MHD_Result answer_queue(struct exchange *x)
-{
-    struct answer       *answer = &x->inside->answer;
-    struct MHD_Response *response = response_of(answer);
-    enum MHD_Result      queued;
+/* ---------------------------------- the head ---------------------------------- */
 
-    answer->fd = -1;
-    answer->kind = ANSWER_BYTES;
-    if (response == NULL) {
-        return MHD_NO;
+static void put_field(struct buf *head, const char *name, const char *value)
+{
+    buf_put_text(head, name);
+    buf_put_text(head, ": ");
+    buf_put_text(head, value);
+    buf_put_text(head, "\r\n");
+}
+
+static const char *date_now(struct poller *poller, int64_t now_us)
+{
+    time_t    now = (time_t)(now_us / 1000000);
+    struct tm utc;
+
+    if (poller->date_s != now) {
+        poller->date_s = now;
+        (void)strftime(poller->date, sizeof(poller->date), "%a, %d %b %Y %H:%M:%S GMT",
+                       gmtime_r(&now, &utc));
     }
+    return poller->date;
+}
+
+static void put_head(struct connection *c, int64_t size)
+{
+    struct answer *answer = &c->inside.answer;
+    struct buf    *head = &c->sending.head;
+    char           number[64];
+
+    (void)snprintf(number, sizeof(number), "HTTP/1.1 %d ", answer->status);
+    buf_put_text(head, number);
+    buf_put_text(head, reason(answer->status));
+    buf_put_text(head, "\r\n");
+    put_field(head, "Date",
+              date_now(c->poller,
+                       c->exchange.whole_us > 0 ? c->exchange.whole_us : c->exchange.began_us));
     if (answer->content_type != NULL) {
-        (void)MHD_add_response_header(response, "Content-Type", answer->content_type);
+        put_field(head, "Content-Type", answer->content_type);
     }
-    (void)MHD_add_response_header(response, "X-Request-Id", x->request_id);
+    put_field(head, "X-Request-Id", c->exchange.request_id);
     for (size_t i = 0; i < answer->header_count; i++) {
-        (void)MHD_add_response_header(response, answer->header[i].name, answer->header[i].value);
+        put_field(head, answer->header[i].name, answer->header[i].value);
     }
-    if (atomic_load(&x->server->draining)) {
-        (void)MHD_add_response_header(response, "Connection", "close");
+    if (c->close_after) {
+        put_field(head, "Connection", "close");
     }
-    queued = MHD_queue_response(x->inside->connection, (unsigned)answer->status, response);
-    MHD_destroy_response(response);
-    return queued;
+    if (answer->status != 204 && answer->status != 304) { /* these have no body by what they are */
+        (void)snprintf(number, sizeof(number), "%lld", (long long)size);
+        put_field(head, "Content-Length", number);
+    }
+    buf_put_text(head, "\r\n");
+}
+
+/* ---------------------------------- the body ---------------------------------- */
+
+static void add_part(struct sending *sending, const uint8_t *data, int64_t offset, int64_t size)
+{
+    if (size > 0) {
+        sending->list[sending->parts++] =
+            (struct part){.data = data, .offset = offset, .left = size};
+    }
+}
+
+static void add_parts(struct sending *sending, const struct answer *answer)
+{
+    switch (answer->kind) {
+    case ANSWER_BYTES:
+        add_part(sending, answer->bytes.data, 0, (int64_t)answer->bytes.size);
+        break;
+    case ANSWER_FD:
+        add_part(sending, NULL, answer->offset, answer->size);
+        break;
+    case ANSWER_SPLICED:
+        add_part(sending, NULL, 0, answer->at);
+        add_part(sending, answer->bytes.data, 0, (int64_t)answer->bytes.size);
+        add_part(sending, NULL, answer->at, answer->size - answer->at);
+        break;
+    }
+}
+
+void answer_open(struct connection *c)
+{
+    struct sending *sending = &c->sending;
+    int64_t         size = 0;
+
+    sending->head.size = sending->head_at = 0;
+    sending->part = sending->parts = 0;
+    add_parts(sending, &c->inside.answer);
+    for (int i = 0; i < sending->parts; i++) {
+        size += sending->list[i].left;
+    }
+    if (atomic_load(&c->exchange.server->draining)) {
+        c->close_after = true;
+    }
+    put_head(c, size);
+    if (strcmp(c->exchange.method, "HEAD") == 0 || c->inside.answer.status == 204 ||
+        c->inside.answer.status == 304) {
+        sending->parts = 0;
+    }
+}
+
+/* ---------------------------------- sending ---------------------------------- */
+
+/* 1: went out, all or in part; 0: there is no room; -1: broken. */
+static int outcome(ssize_t sent)
+{
+    return sent > 0 ? 1 : sent < 0 && errno == EAGAIN ? 0 : sent < 0 && errno == EINTR ? 1 : -1;
+}
+
+/* What is left of the head, and the memory that follows it. */
+static int send_memory(struct connection *c)
+{
+    struct sending *sending = &c->sending;
+    struct part    *part = sending->part < sending->parts ? &sending->list[sending->part] : NULL;
+    size_t          head = sending->head.size - sending->head_at;
+    struct iovec    pieces[2] = {{sending->head.data + sending->head_at, head}, {NULL, 0}};
+    struct msghdr   message = {.msg_iov = pieces, .msg_iovlen = 1};
+    int             more = 0;
+    ssize_t         sent;
+
+    if (part != NULL && part->data != NULL) {
+        pieces[1] = (struct iovec){(void *)(part->data + part->offset), (size_t)part->left};
+        message.msg_iovlen = 2;
+        more = sending->part + 1 < sending->parts ? MSG_MORE : 0;
+    } else if (part != NULL) {
+        more = MSG_MORE;
+    }
+    sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | more);
+    if (sent > 0) {
+        size_t of_head = (size_t)sent < head ? (size_t)sent : head;
+
+        sending->head_at += of_head;
+        if (message.msg_iovlen == 2) {
+            part->offset += sent - (ssize_t)of_head;
+            part->left -= sent - (ssize_t)of_head;
+        }
+    }
+    return outcome(sent);
+}
+
+static int send_file(struct connection *c, struct part *part)
+{
+    off_t   offset = part->offset;
+    size_t  size = part->left < FILE_TURN ? (size_t)part->left : FILE_TURN;
+    ssize_t sent = sendfile(c->fd, c->inside.answer.fd, &offset, size);
+
+    if (sent > 0) {
+        part->offset += sent;
+        part->left -= sent;
+    }
+    return outcome(sent); /* 0 bytes: the file is shorter than it was */
+}
+
+int answer_push(struct connection *c)
+{
+    struct sending *sending = &c->sending;
+
+    for (;;) {
+        struct part *part;
+        int          went;
+
+        while (sending->part < sending->parts && sending->list[sending->part].left == 0) {
+            sending->part++;
+        }
+        if (sending->head_at == sending->head.size && sending->part == sending->parts) {
+            return 1;
+        }
+        part = &sending->list[sending->part];
+        went = sending->head_at == sending->head.size && part->data == NULL ? send_file(c, part)
+                                                                            : send_memory(c);
+        if (went <= 0) {
+            return went;
+        }
+    }
 }

@@ -17,19 +17,18 @@
 
 const char *exchange_field(struct exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->inside->connection, MHD_HEADER_KIND, name);
+    return head_field(&connection_of(x)->head, name);
 }
 
 int exchange_query(struct exchange *x, const char *name, const char **ret_value, struct err *err)
 {
-    const char *raw =
-        MHD_lookup_connection_value(x->inside->connection, MHD_GET_ARGUMENT_KIND, name);
+    struct bytes raw = head_query(&connection_of(x)->head, name);
 
-    if (raw == NULL) {
+    if (raw.data == NULL) {
         *ret_value = NULL;
         return 0;
     }
-    *ret_value = field_decode(x->arena, bytes_of(raw), true);
+    *ret_value = field_decode(x->arena, raw, true);
     if (*ret_value == NULL) {
         return err_set(err, ERR_MALFORMED,
                        "query parameter %s is not percent-encoded UTF-8 without NULs", name);
@@ -47,7 +46,7 @@ void exchange_body_free(struct exchange *x)
 
 /* ---------------------------------- the answer ---------------------------------- */
 
-void answer_forget(struct answer *answer)
+void answer_drop(struct answer *answer)
 {
     if (answer->status != 0 && answer->kind != ANSWER_BYTES) {
         fd_close(answer->fd);
@@ -60,7 +59,7 @@ void exchange_answer(struct exchange *x, int status, const char *content_type, s
 {
     struct answer *answer = &x->inside->answer;
 
-    answer_forget(answer);
+    answer_drop(answer);
     answer->kind = ANSWER_BYTES;
     answer->content_type = content_type;
     answer->bytes = body;
@@ -72,7 +71,7 @@ void exchange_answer_fd(struct exchange *x, int status, const char *content_type
 {
     struct answer *answer = &x->inside->answer;
 
-    answer_forget(answer);
+    answer_drop(answer);
     answer->kind = ANSWER_FD;
     answer->content_type = content_type;
     answer->fd = fd;
@@ -123,8 +122,9 @@ static void log_refusal(struct exchange *x, const struct err *err)
     static _Atomic int64_t last_us[ERR_CODES];
     int64_t                now = clock_mono_us();
     int64_t                last = atomic_load(&last_us[err->code]);
+    bool                   theirs = err->code == ERR_VERSION_UNKNOWN || err->code == ERR_CODING_UNKNOWN;
 
-    if (err_http(err->code) < 500 || now - last < 1000000 ||
+    if (theirs || err_http(err->code) < 500 || now - last < 1000000 ||
         !atomic_compare_exchange_strong(&last_us[err->code], &last, now)) {
         return;
     }
@@ -163,9 +163,8 @@ void exchange_refuse(struct exchange *x, const struct err *err)
 
 void exchange_hold(struct exchange *x)
 {
-    if (!x->inside->handed) {
+    if (!x->inside->handed) { /* who holds it only looks at this */
         x->inside->handed = true;
-        MHD_suspend_connection(x->inside->connection);
     }
 }
 
@@ -173,7 +172,7 @@ void exchange_resume(struct exchange *x)
 {
     struct http_server *server = x->server; /* x may be gone as soon as it is resumed */
 
-    MHD_resume_connection(x->inside->connection);
+    poller_resumed(connection_of(x)->poller, connection_of(x));
     atomic_fetch_sub(&server->away, 1);
 }
 
@@ -185,71 +184,87 @@ void exchange_again(struct exchange *x)
 
 uint64_t exchange_next_ticket(struct exchange *x)
 {
-    struct slot *slot = slot_of(x);
+    struct connection *c = connection_of(x);
 
-    return (slot->generation + 1) << SLOT_BITS | slot->index;
+    return (c->generation + 1) << PLACE_BITS | c->index;
 }
 
 uint64_t exchange_wait(struct exchange *x, int64_t deadline_us, void (*late)(struct exchange *x))
 {
-    struct slot *slot = slot_of(x);
+    struct connection *c = connection_of(x);
     uint64_t     ticket = exchange_next_ticket(x);
 
-    slot->generation++;
+    c->generation++;
     exchange_hold(x);
     x->inside->late = late;
     x->inside->marked = false;
     metric_add(METRIC_http_requests_waiting, 0, 1);
-    atomic_store_explicit(&slot->deadline_us, deadline_us, memory_order_relaxed);
-    atomic_store_explicit(&slot->state, ticket << 2 | SLOT_WAITING, memory_order_release);
+    atomic_store_explicit(&c->deadline_us, deadline_us, memory_order_relaxed);
+    atomic_store_explicit(&c->state, ticket << 2 | WAIT_OPEN, memory_order_release);
     return ticket;
 }
 
-static struct slot *slot_by_ticket(struct http_server *server, uint64_t ticket)
+static struct connection *connection_by_ticket(struct http_server *server, uint64_t ticket)
 {
-    unsigned index = ticket & ((1u << SLOT_BITS) - 1);
+    unsigned index = ticket & ((1u << PLACE_BITS) - 1);
 
-    return index < server->slot_count ? __atomic_load_n(&server->slots[index], __ATOMIC_ACQUIRE)
-                                      : NULL;
+    return index < server->most
+               ? atomic_load_explicit(&server->connections[index], memory_order_acquire)
+               : NULL;
 }
 
 struct exchange *exchange_claim(struct http_server *server, uint64_t ticket)
 {
-    struct slot *slot = slot_by_ticket(server, ticket);
+    struct connection *c = connection_by_ticket(server, ticket);
     uint64_t     state;
 
-    if (slot == NULL) {
+    if (c == NULL) {
         return NULL;
     }
-    state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    state = atomic_load_explicit(&c->state, memory_order_acquire);
     do {
-        if ((state & SLOT_WAITING) == 0 || state >> 2 != ticket) {
+        if ((state & WAIT_OPEN) == 0 || state >> 2 != ticket) {
             return NULL;
         }
-    } while (!atomic_compare_exchange_weak(&slot->state, &state, state & ~(uint64_t)SLOT_WAITING));
-    slot->inside.marked = (state & SLOT_MARKED) != 0;
+    } while (!atomic_compare_exchange_weak(&c->state, &state, state & ~(uint64_t)WAIT_OPEN));
+    c->inside.marked = (state & WAIT_MARKED) != 0;
     metric_add(METRIC_http_requests_waiting, 0, -1);
-    return &slot->exchange;
+    return &c->exchange;
 }
 
 bool exchange_mark(struct http_server *server, uint64_t ticket)
 {
-    struct slot *slot = slot_by_ticket(server, ticket);
+    struct connection *c = connection_by_ticket(server, ticket);
     uint64_t     state;
 
-    if (slot == NULL) {
+    if (c == NULL) {
         return false;
     }
-    state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    state = atomic_load_explicit(&c->state, memory_order_acquire);
     do {
-        if ((state & SLOT_WAITING) == 0 || state >> 2 != ticket) {
+        if ((state & WAIT_OPEN) == 0 || state >> 2 != ticket) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak(&slot->state, &state, state | SLOT_MARKED));
+    } while (!atomic_compare_exchange_weak(&c->state, &state, state | WAIT_MARKED));
     return true;
 }
 
 bool exchange_marked(const struct exchange *x)
 {
     return x->inside->marked;
+}
+
+void wait_end(struct connection *c, int64_t now_us, bool all)
+{
+    uint64_t         state = atomic_load_explicit(&c->state, memory_order_acquire);
+    struct exchange *x;
+
+    if ((state & WAIT_OPEN) == 0 ||
+        (!all && atomic_load_explicit(&c->deadline_us, memory_order_relaxed) > now_us)) {
+        return;
+    }
+    x = exchange_claim(c->poller->server, state >> 2);
+    if (x != NULL) {
+        x->inside->late(x);
+    }
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * request.c - what happens to a request on an event loop's thread: head, body, whole, end.
+ * request.c - what happens to a request on its poller's thread: head, body, whole, end.
  */
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "gateway/http/field.h"
@@ -21,33 +19,7 @@ enum {
     ARENA_KEPT = 64 * 1024
 };
 
-/* ------------------------------- exchanges and their places ------------------------------- */
-
-static struct slot *slot_take(struct http_server *server)
-{
-    struct slot *slot = NULL;
-
-    (void)pthread_mutex_lock(&server->free_lock);
-    if (server->free_count > 0) {
-        slot = server->slots[server->free_slots[--server->free_count]];
-    } else if (atomic_load(&server->slots_made) < server->slot_count) {
-        unsigned made = atomic_load(&server->slots_made);
-
-        slot = mem_zero(1, sizeof(*slot));
-        slot->index = made;
-        __atomic_store_n(&server->slots[made], slot, __ATOMIC_RELEASE);
-        atomic_store(&server->slots_made, made + 1);
-    }
-    (void)pthread_mutex_unlock(&server->free_lock);
-    return slot;
-}
-
-static void slot_give(struct http_server *server, struct slot *slot)
-{
-    (void)pthread_mutex_lock(&server->free_lock);
-    server->free_slots[server->free_count++] = slot->index;
-    (void)pthread_mutex_unlock(&server->free_lock);
-}
+/* ------------------------------- exchanges begin and end ------------------------------- */
 
 static void take_ids(struct exchange *x)
 {
@@ -65,45 +37,33 @@ static void take_ids(struct exchange *x)
     }
 }
 
-static struct exchange *exchange_begin(struct http_server    *server,
-                                       struct MHD_Connection *connection, const char *url,
-                                       const char *method)
+void request_begin(struct connection *c)
 {
-    struct slot  *slot = slot_take(server);
-    struct arena *arena;
+    struct http_server *server = c->poller->server;
+    struct arena       *arena = c->exchange.arena == NULL ? arena_new() : c->exchange.arena;
 
-    if (slot == NULL) {
-        return NULL;
-    }
-    arena = slot->exchange.arena == NULL ? arena_new() : slot->exchange.arena;
-    slot->inside = (struct exchange_inside){
-        .connection = connection,
-        .answer = {.fd = -1},
-        .body_promised = -1,
-    };
-    slot->exchange = (struct exchange){
-        .method = method,
-        .path = url,
+    c->inside = (struct exchange_inside){.answer = {.fd = -1}};
+    c->head = (struct head){.method = "", .path = "", .length = -1};
+    c->exchange = (struct exchange){
+        .method = "",
+        .path = "",
         .arena = arena,
         .began_us = clock_us(),
         .began_mono_us = clock_mono_us(),
         .server = server,
         .owner = server->settings.owner,
-        .inside = &slot->inside,
+        .inside = &c->inside,
     };
-    take_ids(&slot->exchange);
     atomic_fetch_add(&server->open, 1);
     metric_add(METRIC_http_requests_open, 0, 1);
-    return &slot->exchange;
 }
 
 static void exchange_end(struct exchange *x)
 {
     struct http_server *server = x->server;
-    struct slot        *slot = slot_of(x);
 
     exchange_body_free(x);
-    answer_forget(&x->inside->answer);
+    answer_drop(&x->inside->answer);
     if (x->work_done != NULL) {
         x->work_done(x->work);
     }
@@ -113,61 +73,36 @@ static void exchange_end(struct exchange *x)
     } else {
         arena_reset(x->arena);
     }
-    slot_give(server, slot);
     metric_add(METRIC_http_requests_open, 0, -1);
     atomic_fetch_sub(&server->open, 1);
 }
 
+void request_end(struct connection *c, bool sent)
+{
+    struct exchange *x = &c->exchange;
+
+    metric_add(METRIC_http_answers, sent ? (unsigned)c->inside.answer.status / 100 - 1 : 5, 1);
+    if (c->inside.known) {
+        metric_time(METRIC_http_time, c->inside.route_index, clock_mono_us() - x->began_mono_us);
+    }
+    exchange_end(x);
+}
+
 /* ------------------------------------ the head ------------------------------------ */
 
-/* How large the body may be, and what was promised of it. */
+/* How large the body may be. */
 static int check_size(struct exchange *x, struct err *err)
 {
     struct http_server *server = x->server;
-    const char         *length = exchange_field(x, "Content-Length");
+    int64_t             length = connection_of(x)->head.length;
     int64_t             most = x->route->most_bytes;
 
     x->inside->body_most = most == MOST_BODY     ? server->settings.body_most
                            : most == MOST_STREAM ? server->settings.stream_most
                                                  : most;
-    if (length != NULL) {
-        x->inside->body_promised = strtoll(length, NULL, 10);
-    }
-    if (x->inside->body_promised > x->inside->body_most) {
+    if (length > x->inside->body_most) {
         return err_set(err, ERR_TOO_LARGE, "the body has %lld bytes, %lld are accepted here",
-                       (long long)x->inside->body_promised, (long long)x->inside->body_most);
-    }
-    return 0;
-}
-
-static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
-{
-    int *count = arg;
-
-    (void)kind;
-    (void)value;
-    *count += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
-    return MHD_YES;
-}
-
-/* Where a body ends is said once, or a proxy before us may take the end of it for the next request,
- * of somebody else: libmicrohttpd believes the first Content-Length, and chunks before it. */
-static int check_framing(struct exchange *x, struct err *err)
-{
-    const char *coding = exchange_field(x, "Transfer-Encoding");
-    int         said = 0;
-
-    (void)MHD_get_connection_values(x->inside->connection, MHD_HEADER_KIND, count_framing, &said);
-    if (said > 1) {
-        return err_set(err, ERR_MALFORMED,
-                       "the body's length is said %d times by Content-Length and"
-                       " Transfer-Encoding; say it once",
-                       said);
-    }
-    if (coding != NULL && strcasecmp(coding, "chunked") != 0) {
-        return err_set(err, ERR_MALFORMED,
-                       "Transfer-Encoding is %.60s; chunked is the only one here", coding);
+                       (long long)length, (long long)x->inside->body_most);
     }
     return 0;
 }
@@ -195,70 +130,75 @@ static int admit(struct exchange *x, struct err *err)
     return check_size(x, err);
 }
 
-static void arrival_begin(struct exchange *x)
+static enum step answer_now(struct connection *c)
 {
-    struct slot                    *slot = slot_of(x);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->inside->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (c->inside.answer.status == 0) {
+        struct err err = {0};
 
-    slot->fd = info == NULL ? -1 : info->connect_fd;
-    atomic_store(&slot->arrival_us, clock_mono_us() + x->server->settings.body_ms * 1000);
-    atomic_store(&slot->arrival, ARRIVAL_OPEN);
+        (void)err_set(&err, ERR_BUG, "%s has no answer", c->exchange.route->path);
+        exchange_refuse(&c->exchange, &err);
+    }
+    c->phase = PHASE_ANSWER;
+    answer_open(c);
+    return STEP_ON;
 }
 
-/* The body is in, or its connection is gone; false: the reaper has cut it. */
-static bool arrival_end(struct exchange *x)
+void request_refuse(struct connection *c, const struct err *err)
 {
-    struct slot *slot = slot_of(x);
-    int          open = ARRIVAL_OPEN;
-
-    if (atomic_compare_exchange_strong(&slot->arrival, &open, ARRIVAL_OVER)) {
-        return true;
+    if (c->exchange.request_id[0] == '\0') {
+        take_ids(&c->exchange);
     }
-    while (atomic_load_explicit(&slot->arrival, memory_order_acquire) == ARRIVAL_CUTTING) {
-        (void)sched_yield(); /* the reaper is writing a few hundred bytes to a socket */
-    }
-    return atomic_load(&slot->arrival) != ARRIVAL_CUT;
+    exchange_body_free(&c->exchange);
+    exchange_refuse(&c->exchange, err);
+    c->close_after = true; /* where its body ends nobody knows */
+    (void)answer_now(c);
 }
 
-/* An answer given before the body has come makes libmicrohttpd close the connection, and a client
- * that still writes may then lose the answer. So refused bodies are read and dropped, unless the
- * client asked first (Expect) or there is too much to come. */
-static enum MHD_Result refuse_head(struct exchange *x, const struct err *err)
+/* A refused body is read and dropped, so that the connection can go on; unless the client asked
+ * first, or there is too much to come. */
+static enum step refuse_head(struct connection *c, const struct err *err)
 {
-    const char *expect = exchange_field(x, "Expect");
-
-    exchange_refuse(x, err);
-    x->inside->discarding = true;
-    if (expect != NULL || x->inside->body_promised > DISCARD_MOST) {
-        x->inside->handled = true;
-        return answer_queue(x);
+    if (c->head.expects || c->head.length > DISCARD_MOST) {
+        request_refuse(c, err);
+        return STEP_ON;
     }
-    return MHD_YES;
+    exchange_refuse(&c->exchange, err);
+    c->inside.discarding = true;
+    return STEP_ON;
 }
 
-static enum MHD_Result on_head(struct http_server *server, struct MHD_Connection *connection,
-                               const char *url, const char *method, struct exchange **ret_x)
+static void begin_body(struct connection *c)
 {
-    struct exchange *x = exchange_begin(server, connection, url, method);
-    struct err       err = {0};
+    c->phase = PHASE_BODY;
+    c->chunked = (struct chunked){0};
+    c->body_left = c->head.length > 0 ? c->head.length : 0;
+    c->limit_us = c->poller->now_us + c->exchange.server->settings.body_ms * 1000;
+}
 
-    if (x == NULL) {
-        return MHD_NO;
+enum step request_head(struct connection *c, char *head, size_t size)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct exchange  *x = &c->exchange;
+    struct err        err = {0};
+
+    if (head_read(head, size, &c->head, &err) < 0) {
+        request_refuse(c, &err);
+        return STEP_ON;
     }
-    *ret_x = x;
-    arrival_begin(x);
-    if (check_framing(x, &err) < 0) {
-        /* What follows is not read: nobody knows where the next request begins. */
-        exchange_refuse(x, &err);
-        exchange_header(x, "Connection", "close");
-        x->inside->handled = true;
-        return answer_queue(x);
-    }
+    x->method = c->head.method;
+    x->path = c->head.path;
+    c->close_after = !c->head.keep;
+    take_ids(x);
+    begin_body(c);
     if (admit(x, &err) < 0) {
-        return refuse_head(x, &err);
+        return refuse_head(c, &err);
     }
-    return MHD_YES;
+    /* Into an empty send buffer; a client that gets nothing sends its body after a moment anyway.
+     */
+    if (c->head.expects && (c->head.chunked || c->head.length > 0)) {
+        (void)!send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    return STEP_ON;
 }
 
 /* Runs what may hand the exchange on. `away` counts it before it looks whether the server is
@@ -289,7 +229,7 @@ static int step_out(struct exchange *x, bool whole, struct err *err)
 static int keep_piece(struct exchange *x, struct bytes piece, struct err *err)
 {
     struct http_server *server = x->server;
-    int64_t             more = x->route->piece == NULL ? (int64_t)piece.size
+    int64_t             more = x->route->piece == NULL  ? (int64_t)piece.size
                                : x->inside->memory == 0 ? STREAM_BLOCK
                                                         : 0;
 
@@ -301,13 +241,15 @@ static int keep_piece(struct exchange *x, struct bytes piece, struct err *err)
         x->inside->memory += more;
         metric_add(METRIC_http_memory_bytes, 0, more);
         if (atomic_fetch_add(&server->memory, more) + more > server->settings.memory_most) {
-            return err_set(err, ERR_OVERLOADED, "the bodies in flight fill the %lld bytes set aside"
-                           " for them", (long long)server->settings.memory_most);
+            return err_set(err, ERR_OVERLOADED,
+                           "the bodies in flight fill the %lld bytes set aside"
+                           " for them",
+                           (long long)server->settings.memory_most);
         }
     }
     if (x->route->piece == NULL && x->body.size + piece.size > x->body.room &&
-        x->inside->body_promised > 0) {
-        int64_t left = x->inside->body_promised - x->body_total;
+        connection_of(x)->head.length > 0) {
+        int64_t left = connection_of(x)->head.length - x->body_total;
 
         buf_reserve(&x->body, x->body_total == 0 && left > BODY_FIRST ? BODY_FIRST : (size_t)left);
     }
@@ -315,127 +257,103 @@ static int keep_piece(struct exchange *x, struct bytes piece, struct err *err)
     x->body_total += (int64_t)piece.size;
     metric_add(METRIC_http_body_bytes, 0, (int64_t)piece.size);
     if (x->route->piece != NULL && x->body.size >= STREAM_BLOCK) {
-        atomic_store(&slot_of(x)->arrival_us,
-                     clock_mono_us() + server->settings.body_ms * 1000);
+        connection_of(x)->limit_us = clock_mono_us() + server->settings.body_ms * 1000;
         return step_out(x, false, err);
     }
     return 0;
 }
 
-static enum MHD_Result on_piece(struct exchange *x, const char *data, size_t *size)
+/* False: more of a refused body than anybody reads. */
+static bool take_piece(struct exchange *x, struct bytes piece)
 {
-    struct bytes piece = {(const uint8_t *)data, *size};
-    struct err   err = {0};
+    struct err err = {0};
 
-    if (x->inside->handed) {
-        /* Of a chunked body libmicrohttpd offers the next piece even to a suspended connection. */
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-            x->inside->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED);
-
-        if (info != NULL && info->suspended) {
-            return MHD_YES;
-        }
-        x->inside->handed = false;
-        if (x->inside->answer.status != 0) {
-            x->inside->discarding = true; /* refused by whoever held it */
-        }
+    if (x->inside->discarding) {
+        x->body_total += (int64_t)piece.size;
+        return x->body_total <= DISCARD_MOST;
     }
-    if (!x->inside->discarding && keep_piece(x, piece, &err) < 0) {
+    if (keep_piece(x, piece, &err) < 0) {
         exchange_body_free(x);
         exchange_refuse(x, &err);
         x->inside->discarding = true;
         x->body_total = 0;
-    } else if (x->inside->discarding) {
-        x->body_total += (int64_t)piece.size;
-        if (x->body_total > DISCARD_MOST) {
-            return MHD_NO;
-        }
     }
-    *size = 0;
-    return MHD_YES;
+    return true;
 }
 
 /* ------------------------------------ the whole ------------------------------------ */
 
-static enum MHD_Result on_whole(struct exchange *x)
+static enum step run_handler(struct connection *c)
 {
-    struct err err = {0};
+    struct exchange *x = &c->exchange;
+    struct err       err = {0};
 
-    if (!x->inside->handled) {
-        if (!arrival_end(x)) {
-            return MHD_NO;
-        }
-        x->inside->handled = true;
-        x->inside->handed = false;
-        x->whole_us = clock_us();
-        if (!x->inside->discarding && x->inside->answer.status == 0 &&
-            step_out(x, true, &err) < 0) {
-            exchange_refuse(x, &err);
-        }
-        if (x->inside->handed) {
-            return MHD_YES; /* it may be another thread's already */
-        }
-    }
-    if (x->inside->answer.status == 0) {
-        (void)err_set(&err, ERR_BUG, "%s has no answer", x->route->path);
+    c->inside.handled = true;
+    if (!c->inside.discarding && c->inside.answer.status == 0 && step_out(x, true, &err) < 0) {
         exchange_refuse(x, &err);
     }
-    return answer_queue(x);
+    if (c->inside.handed) {
+        c->phase = PHASE_AWAY; /* it may be another thread's already */
+        return STEP_STOP;
+    }
+    return answer_now(c);
 }
 
-enum MHD_Result request_step(void *arg, struct MHD_Connection *connection, const char *url,
-                             const char *method, const char *version, const char *data,
-                             size_t *size, void **state)
+static enum step body_over(struct connection *c)
 {
-    struct exchange *x = *state;
-
-    (void)version;
-    if (x == NULL) {
-        enum MHD_Result result = on_head(arg, connection, url, method, &x);
-
-        *state = x;
-        return result;
-    }
-    return *size > 0 ? on_piece(x, data, size) : on_whole(x);
+    c->inside.whole = true;
+    c->exchange.whole_us = clock_us();
+    return run_handler(c);
 }
 
-void request_end(void *arg, struct MHD_Connection *connection, void **state,
-                 enum MHD_RequestTerminationCode how)
+/* The next piece of the body off the front of *in. 0: none in these bytes; -1: not well-formed. */
+static int next_piece(struct connection *c, struct bytes *in, struct bytes *ret_piece,
+                      struct err *err)
 {
-    struct exchange *x = *state;
-
-    (void)arg;
-    (void)connection;
-    if (x == NULL) {
-        return;
+    if (c->head.chunked) {
+        return chunked_next(&c->chunked, in, ret_piece, err);
     }
-    (void)arrival_end(x);
-    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-        metric_add(METRIC_http_answers, (unsigned)x->inside->answer.status / 100 - 1, 1);
-    } else {
-        metric_add(METRIC_http_answers, 5, 1);
-    }
-    if (x->inside->known) {
-        metric_time(METRIC_http_time, x->inside->route_index,
-                    clock_mono_us() - x->began_mono_us);
-    }
-    exchange_end(x);
-    *state = NULL;
+    ret_piece->data = in->data;
+    ret_piece->size = (int64_t)in->size < c->body_left ? in->size : (size_t)c->body_left;
+    in->data += ret_piece->size;
+    in->size -= ret_piece->size;
+    c->body_left -= (int64_t)ret_piece->size;
+    return ret_piece->size > 0;
 }
 
-void request_connection(void *arg, struct MHD_Connection *connection, void **state,
-                        enum MHD_ConnectionNotificationCode how)
+enum step request_body(struct connection *c, struct bytes *in)
 {
-    (void)arg;
-    (void)connection;
-    (void)state;
-    metric_add(METRIC_http_connections, 0, how == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    struct exchange *x = &c->exchange;
+    struct bytes     piece = {0};
+    struct err       err = {0};
+    int              there;
+
+    while ((there = next_piece(c, in, &piece, &err)) > 0) {
+        if (!take_piece(x, piece)) {
+            connection_close(c);
+            return STEP_GONE;
+        }
+        if (c->inside.handed) {
+            c->phase = PHASE_AWAY;
+            return STEP_STOP;
+        }
+    }
+    if (there < 0) {
+        request_refuse(c, &err);
+        return STEP_ON;
+    }
+    return (c->head.chunked ? c->chunked.at == CHUNKED_OVER : c->body_left == 0) ? body_over(c)
+                                                                                 : STEP_MORE;
 }
 
-/* Paths and queries are decoded by field_decode, segment by segment: an id may hold a "/". */
-size_t request_keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
+enum step request_back(struct connection *c)
 {
-    (void)arg;
-    (void)connection;
-    return strlen(text);
+    c->inside.handed = false;
+    if (!c->inside.whole) {
+        c->inside.discarding = c->inside.answer.status != 0; /* refused by whoever held it */
+        c->phase = PHASE_BODY;
+        c->limit_us = c->poller->now_us + c->exchange.server->settings.body_ms * 1000;
+        return STEP_ON;
+    }
+    return c->inside.handled ? answer_now(c) : run_handler(c);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * server.c - opening, draining and closing libmicrohttpd in epoll mode.
+ * server.c - opening, draining and closing.
  */
 #include "gateway/http/server.h"
 
@@ -8,8 +8,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,24 +19,11 @@
 #include "metric/metric.h"
 
 enum {
-    CONNECTION_MEMORY = 16 * 1024, /* libmicrohttpd's own for a connection: heads, read buffer */
     BACKLOG = 1024,
     LOOK_AGAIN_MS = 5,
     SERIES_MOST = 128, /* twice what any program has */
     LAST_WORDS_MS = 250
 };
-
-__attribute__((format(printf, 2, 0)))
-static void on_log(void *arg, const char *fmt, va_list args)
-{
-    char text[256];
-
-    (void)arg;
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    text[strcspn(text, "\n")] = '\0';
-    LOG(NULL, DEBUG, "connection complained", KV("story", text));
-}
-
 
 static int listen_on(const char *address, int port, int *ret_fd, int *ret_port, struct err *err)
 {
@@ -75,79 +60,22 @@ static int listen_on(const char *address, int port, int *ret_fd, int *ret_port, 
     return 0;
 }
 
-/* As a pool of libmicrohttpd would share them out. */
-static int connections_of_a_loop(const struct http_settings *settings)
+static int start_pollers(struct http_server *server, struct err *err)
 {
-    return (settings->connections + settings->threads - 1) / settings->threads;
-}
-
-/* One event loop; all of them listen on the same socket. Loops of our own, not a pool of the library,
- * because the tick needs each one's epoll. */
-static struct MHD_Daemon *daemon_start(struct http_server *server)
-{
-    const struct http_settings *settings = &server->settings;
-    struct MHD_OptionItem       options[] = {
-              {MHD_OPTION_LISTEN_SOCKET, server->listen_fd, NULL},
-              {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_end, server},
-              {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)request_connection, server},
-              {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)request_keep_escapes, server},
-              {MHD_OPTION_CONNECTION_LIMIT, connections_of_a_loop(settings), NULL},
-              {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-              {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)((settings->idle_ms + 999) / 1000), NULL},
-              {MHD_OPTION_END, 0, NULL},
-    };
-
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                MHD_USE_ERROR_LOG,
-                            0, NULL, NULL, request_step, server, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-                            NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-}
-
-/*
- * libmicrohttpd 0.9.75 takes 128 events at a time, and where there were just as many it waits for
- * more before it looks at them: 128 requests that come together are answered when one more event
- * happens, or at the idle timeout. So the reaper makes one more happen, all the time. An event
- * without a pointer is one that libmicrohttpd passes over.
- */
-static int daemon_tick(struct http_server *server, struct MHD_Daemon *daemon, struct err *err)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    struct epoll_event          event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-
-    if (info == NULL || epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD, server->tick_fd, &event) < 0) {
-        return err_errno(err, "adding the tick to an event loop");
+    for (int i = 0; i < server->settings.threads; i++) {
+        TRY(poller_open(&server->pollers[i], server, i, err));
+    }
+    for (int i = 0; i < server->settings.threads; i++) {
+        TRY(poller_start(server->pollers[i], err));
     }
     return 0;
 }
 
-static int make_tick(struct http_server *server, struct err *err)
-{
-    server->tick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return server->tick_fd < 0 ? err_errno(err, "making the tick of the event loops") : 0;
-}
-
-static int start_daemons(struct http_server *server, struct err *err)
+static void close_pollers(struct http_server *server)
 {
     for (int i = 0; i < server->settings.threads; i++) {
-        server->daemons[i] = daemon_start(server);
-        if (server->daemons[i] == NULL) {
-            return err_set(err, ERR_SYSTEM,
-                           "libmicrohttpd did not start; is the limit of open files too"
-                           " low for %d connections?",
-                           server->settings.connections);
-        }
-        TRY(daemon_tick(server, server->daemons[i], err));
-    }
-    return 0;
-}
-
-static void stop_daemons(struct http_server *server)
-{
-    for (int i = 0; i < server->settings.threads; i++) {
-        if (server->daemons[i] != NULL) {
-            MHD_stop_daemon(server->daemons[i]);
-            server->daemons[i] = NULL;
-        }
+        poller_close(server->pollers[i]);
+        server->pollers[i] = NULL;
     }
 }
 
@@ -185,14 +113,17 @@ static void name_series(const struct http_settings *settings)
 static void server_free(struct http_server *server)
 {
     fd_close(server->listen_fd);
-    fd_close(server->tick_fd);
-    mem_free(server->daemons);
-    for (unsigned i = 0; i < server->slots_made; i++) {
-        arena_free(server->slots[i]->exchange.arena);
-        mem_free(server->slots[i]);
+    for (unsigned i = 0; i < server->most; i++) {
+        struct connection *c = atomic_load(&server->connections[i]);
+
+        if (c != NULL) {
+            arena_free(c->exchange.arena);
+            buf_done(&c->sending.head);
+            mem_free(c);
+        }
     }
-    mem_free(server->slots);
-    mem_free(server->free_slots);
+    mem_free(server->pollers);
+    mem_free((void *)server->connections);
     mem_free(server);
 }
 
@@ -203,24 +134,20 @@ int http_server_open(struct http_server **ret_server, const struct http_settings
 
     server->settings = *settings;
     server->listen_fd = -1;
-    server->tick_fd = -1;
-    server->daemons = mem_zero((size_t)settings->threads, sizeof(struct MHD_Daemon *));
-    /* One request a connection is open at a time. */
-    server->slot_count =
-        (unsigned)(connections_of_a_loop(settings) * settings->threads + settings->threads);
-    server->slots = mem_zero(server->slot_count, sizeof(struct slot *));
-    server->free_slots = mem_zero(server->slot_count, sizeof(unsigned));
-    (void)pthread_mutex_init(&server->free_lock, NULL);
+    server->pollers = mem_zero((size_t)settings->threads, sizeof(struct poller *));
+    /* As many for each poller; a few more than asked for where that does not come out even. */
+    server->most = (unsigned)((settings->connections + settings->threads - 1) / settings->threads *
+                              settings->threads);
+    server->connections = mem_zero(server->most, sizeof(*server->connections));
     name_series(settings);
     if (getrandom(&server->id_start, sizeof(server->id_start), 0) < 0 ||
-        listen_on(settings->listen, settings->port, &server->listen_fd, &server->port, err) < 0 ||
-        make_tick(server, err) < 0 || reaper_start(server, err) < 0) {
+        listen_on(settings->listen, settings->port, &server->listen_fd, &server->port, err) < 0) {
         server_free(server);
         return -1;
     }
     /* Requests come before this function returns: their handlers may look here. */
     *ret_server = server;
-    if (start_daemons(server, err) < 0) {
+    if (start_pollers(server, err) < 0) {
         *ret_server = NULL;
         http_server_close(server);
         return -1;
@@ -238,13 +165,7 @@ static void stop_listening(struct http_server *server)
     if (atomic_exchange(&server->draining, true)) {
         return;
     }
-    /* Each loop gives the socket back and closes it no more. */
-    for (int i = 0; i < server->settings.threads; i++) {
-        if (server->daemons[i] != NULL) {
-            (void)MHD_quiesce_daemon(server->daemons[i]);
-        }
-    }
-    /* Refuses from now on. Not closed: a loop may still be taking it out of its epoll. */
+    /* Refuses from now on. Not closed: a poller may be at it. */
     (void)shutdown(server->listen_fd, SHUT_RDWR);
 }
 
@@ -258,6 +179,17 @@ void http_server_drain(struct http_server *server, int64_t grace_ms)
     }
 }
 
+static void end_waits(struct http_server *server)
+{
+    for (unsigned i = 0; i < server->most; i++) {
+        struct connection *c = atomic_load(&server->connections[i]);
+
+        if (c != NULL) {
+            wait_end(c, 0, true);
+        }
+    }
+}
+
 void http_server_stop(struct http_server *server)
 {
     if (server->stopped) {
@@ -267,17 +199,16 @@ void http_server_stop(struct http_server *server)
     stop_listening(server);
     atomic_store(&server->closing, true);
     while (atomic_load(&server->away) > 0) {
-        reaper_end_waits(server, true);
+        end_waits(server);
         clock_sleep_ms(LOOK_AGAIN_MS);
     }
     /* Answers that were just said still have to be sent. */
     for (int ms = 0; ms < LAST_WORDS_MS && atomic_load(&server->open) > 0; ms += LOOK_AGAIN_MS) {
         clock_sleep_ms(LOOK_AGAIN_MS);
     }
-    stop_daemons(server);
+    close_pollers(server);
     fd_close(server->listen_fd);
     server->listen_fd = -1;
-    reaper_stop(server);
 }
 
 void http_server_close(struct http_server *server)

@@ -269,7 +269,7 @@ ROWS = {
                     "two threads: one chains the lines, one makes the tree, hashes and writes", finalize, 45),
     "get": Row("GET of a 1 MB document", {"requests/s": (">=", 500)}, "copying, and the reading client", get, 18),
     "waiting": Row("gateway with 1,000 connections waiting", {"MiB": ("<=", 96)},
-                   "16 KiB a connection of libmicrohttpd", waiting, 15, once=True),
+                   "the exchange of each, and its head", waiting, 15, once=True),
     "qa_memory": Row("qa worker, two warm containers, a workspace of 500 MiB", {"MiB": ("<=", 64)},
                      "libraries; it grows by nothing", qa_memory, 60, once=True),
     "qa_thousands": Row("qa worker, 20,000 tests before and after", {"MiB": ("<=", 64)},

@@ -15,7 +15,6 @@ archive.h common/pack
 archive_entry.h common/pack
 lzma.h common/pack
 zstd common/pack
-microhttpd.h gateway/http
 expat.h workers/qa
 TABLE
 exit $wrong

@@ -12,7 +12,7 @@
 #include "gateway/http/server.h"
 #include "lib/test.h"
 
-/* libmicrohttpd takes 128 events at a time; what else happens in that moment counts too. */
+/* About as many as one look at epoll once took, where a library waited for one more. */
 enum { CROWD = 130, LEAST = 124, ANSWER_S = 20 };
 
 static int entered[2], gate[2]; /* the holding handler writes to the one and reads from the other */
