@@ -165,8 +165,8 @@ static int read_length(const char *value, struct head *head, struct err *err)
     for (; *value != '\0'; value++) {
         length = 10 * length + (*value - '0');
     }
-    if (head->length >= 0 && head->length != length) {
-        return malformed(err, "it has two values of Content-Length");
+    if (head->length >= 0) {
+        return malformed(err, "it says Content-Length twice");
     }
     head->length = length;
     return 0;

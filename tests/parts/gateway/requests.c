@@ -459,7 +459,7 @@ TEST(requests, head_answers_without_a_body_and_a_connection_takes_many)
     (void)close(fd);
 }
 
-TEST(requests, a_body_whose_end_is_said_twice_is_400_and_nothing_behind_it_is_read)
+TEST(requests, a_body_whose_end_is_said_twice_is_refused_and_nothing_behind_it_is_read)
 {
     static const char *const framings[] = {
         "Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}",
@@ -482,8 +482,9 @@ TEST(requests, a_body_whose_end_is_said_twice_is_400_and_nothing_behind_it_is_re
                                  "%s\r\n%sGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
                                  DEV_KEY, framings[i]));
         answer = raw_hear(world, fd, "{\"status\":\"ok\"}");
-        if (strncmp(answer, "HTTP/1.1 400 ", 13) != 0 || strstr(answer, "close") == NULL ||
-            strstr(answer, "\"malformed\"") == NULL || strstr(answer, "200 OK") != NULL) {
+        if ((strncmp(answer, "HTTP/1.1 400 ", 13) != 0 &&
+             strncmp(answer, "HTTP/1.1 501 ", 13) != 0) ||
+            strstr(answer, "close") == NULL || strstr(answer, "200 OK") != NULL) {
             test_failed(__FILE__, __LINE__, "%s is answered %s", framings[i], answer);
         }
         (void)close(fd);
