@@ -5,6 +5,8 @@
 
 #include "store/result.h"
 
+#define MEANWHILE "its tests ran"
+
 enum { TRACE, FIND_JOB, ADD_RESULT, STATEMENTS };
 
 const struct statement qa_statements[] = {
@@ -78,6 +80,17 @@ int qa_store_find(struct store *store, struct arena *arena, int64_t trace_no, co
     return 0;
 }
 
+int qa_store_note(struct store *store, struct arena *arena, int64_t trace_no,
+                  const struct artifact_record *artifacts, size_t count, struct err *err)
+{
+    const struct result result = {.trace_no = trace_no,
+                                  .meanwhile = MEANWHILE,
+                                  .artifacts = artifacts,
+                                  .artifact_count = count};
+
+    return count == 0 ? 0 : result_note(store, arena, &result, err);
+}
+
 static struct args add_args(struct arena *arena, int64_t trace_no, const struct qa_row *row)
 {
     struct args args = args_start(arena);
@@ -102,7 +115,7 @@ int qa_store_put(struct store *store, struct arena *arena, int64_t trace_no,
     const struct result result = {.trace_no = trace_no,
                                   .add = &qa_statements[ADD_RESULT],
                                   .args = &args,
-                                  .meanwhile = "its tests ran",
+                                  .meanwhile = MEANWHILE,
                                   .artifacts = row->artifacts,
                                   .artifact_count = row->artifact_count};
     struct qa_done      done = {true, 0, row->status, row->said, row->tests_passed};

@@ -48,6 +48,12 @@ struct qa_done {
 WARN_UNUSED int qa_store_find(struct store *store, struct arena *arena, int64_t trace_no,
                               const char *job_id, struct qa_done *ret_done, struct err *err);
 
+/* These objects of the artifacts bucket are about to be put, and are the trace's from now on: whoever
+ * erases another trace that has the same leaves them be. TRACE_ERASED. */
+WARN_UNUSED int qa_store_note(struct store *store, struct arena *arena, int64_t trace_no,
+                              const struct artifact_record *artifacts, size_t count,
+                              struct err *err);
+
 /* Adds the job's row as the newest version and makes its status the trace's, under the trace's
  * lock; when the job has a row already, that one is given back and nothing is changed.
  * TRACE_ERASED. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store/trace_object_store.h"
+
 /* Two workers may hold two jobs of a trace, or the same one when a lease ran out. Without the lock
  * both would add the same version. */
 static const struct statement lock_trace = {
@@ -20,6 +22,24 @@ static int subject_lock(struct store *store, struct arena *arena, const struct r
         return err_set(err, ERR_TRACE_ERASED, "the trace was erased while %s", result->meanwhile);
     }
     return 0;
+}
+
+int result_note(struct store *store, struct arena *arena, const struct result *result,
+                struct err *err)
+{
+    CLEANUP(store_rollback) struct store *open = store;
+    struct bytes *keys = arena_get(arena, result->artifact_count * sizeof(*keys));
+    int64_t      *trace_nos = arena_get(arena, result->artifact_count * sizeof(*trace_nos));
+    bool         *gone; /* says nothing: they are put after this */
+
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        keys[i] = result->artifacts[i].object_key;
+        trace_nos[i] = result->trace_no;
+    }
+    TRY(store_begin(open, err));
+    TRY(subject_lock(store, arena, result, err));
+    TRY(objects_note(store, arena, keys, trace_nos, result->artifact_count, &gone, err));
+    return store_commit(store, err);
 }
 
 int result_add(struct store *store, struct arena *arena, const struct result *result,

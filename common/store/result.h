@@ -25,6 +25,11 @@ struct result {
     size_t                        artifact_count;
 };
 
+/* Before they are put: its artifacts' objects are the trace's (trace_object_store.h). In a
+ * transaction of its own, under the trace's lock. TRACE_ERASED. */
+WARN_UNUSED int result_note(struct store *store, struct arena *arena, const struct result *result,
+                            struct err *err);
+
 /* In a transaction of its own, under the trace's lock. *ret_version is 0 when the job has its row
  * already, and then nothing was changed. TRACE_ERASED. */
 WARN_UNUSED int result_add(struct store *store, struct arena *arena, const struct result *result,

@@ -9,6 +9,9 @@
  *   who puts       put, then in the transaction that refers to it: objects_note, which locks its name
  *                  and tells whether it may have been deleted since; then it is looked for, and put
  *                  again
+ *   or first       objects_note in a transaction of its own, then put: nothing that is put after that
+ *                  can be gone, but the row that is to refer to it may find its trace erased, and
+ *                  then it is deleted as below
  *   who erases     object_gone_soon, then in a transaction of its own: object_lock, which waits for
  *                  those; delete it unless another trace has it; object_forget
  */

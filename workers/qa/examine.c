@@ -109,36 +109,59 @@ static const char *reason_of(struct arena *arena, const struct err *err)
     return err_name(err->code);
 }
 
-static int spool_add(struct arms *arms, struct spool *spool, const char *kind,
-                     const char *content_type, struct value *ret_ref, struct finding *finding,
-                     struct err *err)
+/* What a finding refers to, on its way to the artifacts bucket; as many as finding.artifacts. */
+struct kept {
+    struct spool *spools[2];
+    struct value  refs[2];
+};
+
+/* Its BlobRef, or NULL when nothing was written. */
+static const struct value *spool_add(struct arms *arms, struct spool *spool, const char *kind,
+                                     const char *content_type, struct kept *kept,
+                                     struct finding *finding)
 {
+    size_t at = finding->artifact_count;
+
     if (spool->sha == NULL || spool->bytes == 0) {
-        return 0;
+        return NULL;
     }
-    TRY(spool_store(spool, arms->arena, arms->examiner->blob, content_type,
-                    &finding->artifacts[finding->artifact_count], ret_ref, err));
-    finding->artifact_kinds[finding->artifact_count++] = kind;
+    spool_name(spool, arms->arena, arms->examiner->blob, content_type, &finding->artifacts[at],
+               &kept->refs[at]);
+    kept->spools[at] = spool;
+    finding->artifact_kinds[at] = kind;
+    finding->artifact_count++;
+    return &kept->refs[at];
+}
+
+/* They are the trace's before they are there, so that nobody deletes them with another trace. */
+static int spools_store(struct arms *arms, const struct question *question, const struct kept *kept,
+                        const struct finding *finding, struct err *err)
+{
+    if (question->store != NULL) {
+        TRY(qa_store_note(question->store, arms->arena, question->trace_no, finding->artifacts,
+                          finding->artifact_count, err));
+    }
+    for (size_t i = 0; i < finding->artifact_count; i++) {
+        TRY(spool_store(kept->spools[i], arms->arena, arms->examiner->blob, &finding->artifacts[i],
+                        err));
+    }
     return 0;
 }
 
-static int finding_make(struct arms *arms, struct validation *validation,
-                        struct finding *ret_finding, struct err *err)
+static int finding_make(struct arms *arms, const struct question *question,
+                        struct validation *validation, struct finding *ret_finding, struct err *err)
 {
     struct finding finding = {.status = validation->status, .reason = validation->reason};
-    struct value   log = {0};
-    struct value   report = {0};
+    struct kept    kept;
     int64_t        from_us = clock_mono_us();
 
-    TRY(spool_add(arms, &arms->log, "log", "text/plain; charset=utf-8", &log, &finding, err));
-    validation->log = finding.artifact_count > 0 ? &log : NULL;
+    validation->log =
+        spool_add(arms, &arms->log, "log", "text/plain; charset=utf-8", &kept, &finding);
     if (arms->after.ran) {
-        size_t count = finding.artifact_count;
-
-        TRY(spool_add(arms, &arms->after.report, "report", "application/xml", &report, &finding,
-                      err));
-        validation->report = finding.artifact_count > count ? &report : NULL;
+        validation->report =
+            spool_add(arms, &arms->after.report, "report", "application/xml", &kept, &finding);
     }
+    TRY(spools_store(arms, question, &kept, &finding, err));
     arms->steps.store += clock_mono_us() - from_us;
     finding.took_ms = arms->took_ms;
     finding.steps = arms->steps;
@@ -328,5 +351,5 @@ int examine(struct examiner *examiner, struct arena *arena, const struct questio
         validation.claims = &claims;
     }
     arms_tell(&arms, &validation);
-    return finding_make(&arms, &validation, ret_finding, err);
+    return finding_make(&arms, question, &validation, ret_finding, err);
 }

@@ -36,6 +36,8 @@ struct question {
     const struct snapshot    *after, *before; /* NULL: not sent */
     const struct qa_document *document;       /* NULL: nothing is replayed, no claim looked at */
     struct pieces            *pieces;         /* NULL: nobody watches the log grow */
+    struct store             *store;          /* NULL: what is stored is no trace's */
+    int64_t                   trace_no;
     bool
         last_try; /* of the delivery: what could still be tried again is then told as infra_error */
 };
@@ -51,7 +53,7 @@ struct finding {
     struct steps           steps;
 };
 
-/* -1 only for what should be tried again later (an outage, a lost lease, a failing sandbox before
+/* The artifacts are stored, and noted as the trace's. -1 only for what should be tried again later (an outage, a lost lease, a failing sandbox before
  * the last try). A refused archive and a sandbox that fails for good are findings: infra_error. */
 WARN_UNUSED int examine(struct examiner *examiner, struct arena *arena,
                         const struct question *question, struct heart *heart,

@@ -12,6 +12,7 @@
 #include "store/qa_store.h"
 #include "value/json.h"
 #include "value/msgpack.h"
+#include "workers/object.h"
 #include "workers/qa/examine.h"
 #include "workers/stage.h"
 
@@ -87,6 +88,17 @@ static int snapshot_read(struct qa *qa, struct delivery *in, int64_t trace_no, c
     return 0;
 }
 
+/* The trace was erased after they were noted: they may have been put after its objects went. */
+static int finding_drop(struct qa *qa, struct delivery *in, const struct finding *finding,
+                        struct err *err)
+{
+    for (size_t i = 0; i < finding->artifact_count; i++) {
+        TRY(object_drop(qa->farm->store, qa->farm->blob, in->arena, in->to.trace,
+                        arena_text(in->arena, finding->artifacts[i].object_key), err));
+    }
+    return 0;
+}
+
 static int finding_save(struct qa *qa, struct delivery *in, int64_t trace_no, const char *job_id,
                         struct finding *finding, struct qa_done *ret_done, struct err *err)
 {
@@ -109,7 +121,15 @@ static int finding_save(struct qa *qa, struct delivery *in, int64_t trace_no, co
     }
     TRY(jcs_write(&json, &finding->validation, err));
     row.validation = buf_bytes(&json);
-    return qa_store_put(qa->farm->store, in->arena, trace_no, &row, ret_done, err);
+    if (qa_store_put(qa->farm->store, in->arena, trace_no, &row, ret_done, err) < 0) {
+        struct err undropped = {0};
+
+        if (err->code == ERR_TRACE_ERASED && finding_drop(qa, in, finding, &undropped) < 0) {
+            *err = undropped;
+        }
+        return -1;
+    }
+    return 0;
 }
 
 static int tests_run(struct qa *qa, struct delivery *in, int64_t trace_no,
@@ -117,7 +137,11 @@ static int tests_run(struct qa *qa, struct delivery *in, int64_t trace_no,
                      struct qa_done *ret_done, struct err *err)
 {
     struct heart    heart = {.in = in, .last_us = clock_mono_us()};
-    struct question question = {.document = document, .pieces = pieces, .last_try = in->last_try};
+    struct question question = {.document = document,
+                                .pieces = pieces,
+                                .store = qa->farm->store,
+                                .trace_no = trace_no,
+                                .last_try = in->last_try};
     struct finding  finding;
 
     TRY(snapshot_read(qa, in, trace_no, "final_workspace_snapshot", &question.after, err));

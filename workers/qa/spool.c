@@ -59,9 +59,8 @@ int spool_rewind(struct spool *spool, struct err *err)
     return 0;
 }
 
-int spool_store(struct spool *spool, struct arena *arena, struct blob_store *blob,
-                const char *content_type, struct artifact_record *ret_record, struct value *ret_ref,
-                struct err *err)
+void spool_name(struct spool *spool, struct arena *arena, struct blob_store *blob,
+                const char *content_type, struct artifact_record *ret_record, struct value *ret_ref)
 {
     struct artifact_record record = {.size_bytes = spool->bytes,
                                      .content_type = bytes_of(content_type)};
@@ -74,13 +73,18 @@ int spool_store(struct spool *spool, struct arena *arena, struct blob_store *blo
     /* As everything that lies in this bucket by its content. */
     key = arena_format(arena, "sha256/%.2s/%s", hex, hex);
     record.object_key = bytes_of(key);
-    TRY(spool_rewind(spool, err));
-    TRY(blob_put_file(blob, BUCKET_ARTIFACTS, key, spool->fd, spool->bytes, content_type, err));
     value_put(arena, &ref, "uri", value_text(blob_uri(blob, arena, BUCKET_ARTIFACTS, key)));
     value_put(arena, &ref, "sha256", value_bytes(arena_bytes(arena, bytes_of(hex))));
     value_put(arena, &ref, "size_bytes", value_whole(spool->bytes));
     value_put(arena, &ref, "content_type", value_text(content_type));
     *ret_record = record;
     *ret_ref = ref;
-    return 0;
+}
+
+int spool_store(struct spool *spool, struct arena *arena, struct blob_store *blob,
+                const struct artifact_record *record, struct err *err)
+{
+    TRY(spool_rewind(spool, err));
+    return blob_put_file(blob, BUCKET_ARTIFACTS, arena_text(arena, record->object_key), spool->fd,
+                         spool->bytes, arena_text(arena, record->content_type), err);
 }

@@ -32,9 +32,14 @@ WARN_UNUSED int spool_say(struct spool *spool, struct err *err, const char *fmt,
 /* Reads from the beginning again. */
 WARN_UNUSED int spool_rewind(struct spool *spool, struct err *err);
 
-/* Stores it under its hash. *ret_record lacks trace_no, name and time; *ret_ref is a BlobRef. */
+/* It is whole, and has its hash for a key. *ret_record lacks trace_no, name and time; *ret_ref is a
+ * BlobRef. */
+void spool_name(struct spool *spool, struct arena *arena, struct blob_store *blob,
+                const char *content_type, struct artifact_record *ret_record,
+                struct value *ret_ref);
+
+/* Stores it there. */
 WARN_UNUSED int spool_store(struct spool *spool, struct arena *arena, struct blob_store *blob,
-                            const char *content_type, struct artifact_record *ret_record,
-                            struct value *ret_ref, struct err *err);
+                            const struct artifact_record *record, struct err *err);
 
 #endif

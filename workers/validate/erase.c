@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "store/erase_store.h"
 #include "store/trace_object_store.h"
 #include "trace/claim.h"
 #include "trace/dead_letter.h"
+#include "workers/object.h"
 #include "workers/validate/validator.h"
 
 enum { SEGMENTS_A_LEASE = 20, OBJECTS_A_LEASE = 100, LIST_MOST = 1000 };
@@ -155,28 +155,6 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
 
 /* ------------------------------ after the commit ------------------------------ */
 
-/* What another trace has too stays, as its own. */
-static int delete_object(struct validator *validator, struct delivery *in, const char *key,
-                         struct err *err)
-{
-    struct store                         *store = validator->batch.store;
-    CLEANUP(store_rollback) struct store *transaction = store;
-    bool                                  shared = true;
-
-    /* First, and committed: should this process die when it has deleted the object, whoever waits
-     * for the lock knows that it has to look. */
-    TRY(object_gone_soon(store, in->arena, key, clock_us(), err));
-    TRY(store_begin(transaction, err));
-    TRY(object_lock(store, in->arena, in->to.trace, key, &shared, err));
-    if (!shared) {
-        TRY(blob_delete(validator->batch.blob,
-                        object_is_claim(bytes_of(key)) ? BUCKET_CHUNKS : BUCKET_ARTIFACTS, key,
-                        err));
-    }
-    TRY(object_forget(store, in->arena, in->to.trace, key, err));
-    return store_commit(store, err);
-}
-
 static int delete_objects(struct validator *validator, struct delivery *in, struct err *err)
 {
     const char **keys = NULL;
@@ -186,7 +164,8 @@ static int delete_objects(struct validator *validator, struct delivery *in, stru
         TRY(objects_of(validator->batch.store, in->arena, in->to.trace, OBJECTS_A_LEASE, &keys,
                        &count, err));
         for (size_t i = 0; i < count; i++) {
-            TRY(delete_object(validator, in, keys[i], err));
+            TRY(object_drop(validator->batch.store, validator->batch.blob, in->arena, in->to.trace,
+                            keys[i], err));
         }
         if (count == OBJECTS_A_LEASE) {
             TRY(delivery_extend(in, err));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The qa stage on a real database, a real object store and a real sandbox. */
 #include <glob.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,9 @@
 #include "lib/test.h"
 #include "store/qa_store.h"
 #include "value/json.h"
+#include "store/trace_object_store.h"
 #include "value/msgpack.h"
+#include "workers/object.h"
 #include "workers/stage.h"
 #include "lib/qa/world.h"
 
@@ -69,6 +72,7 @@ static const struct statement erase = {"erase", "UPDATE traces SET status = 'era
 struct bench {
     struct arena *arena;
     struct world *world;
+    const char   *url; /* of its database */
     struct farm   farm;
     void         *qa;
     int64_t       trace_no;
@@ -98,6 +102,7 @@ static struct bench *bench_new(struct world *world)
     }
     bench->arena = arena_new();
     bench->world = world;
+    bench->url = url;
     bench->out.arena = bench->arena;
     bench->farm.config = &world->config;
     bench->farm.blob = world->blob;
@@ -268,6 +273,159 @@ TEST(stage, does_not_run_the_tests_of_an_erased_trace)
     BENCH();
     CHECK_WORKS(store_run(bench->farm.store, &erase, NULL, NULL, &err));
     CHECK_FAILS(deliver(bench, true, &err), ERR_TRACE_ERASED);
+}
+
+/* -------- what another trace has too -------- */
+
+/* What lies there by its content, but for `snapshot`. */
+static size_t objects_list(struct blob_store *blob, struct arena *arena,
+                           const struct snapshot *snapshot, const char **ret_keys, size_t most)
+{
+    struct blob_entry *entries;
+    size_t             count = 0;
+    size_t             others = 0;
+    struct err         err = {0};
+
+    CHECK_WORKS(
+        blob_list(blob, arena, BUCKET_ARTIFACTS, "sha256/", "", 1000, &entries, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(entries[i].key, snapshot->key) != 0 && others < most) {
+            ret_keys[others++] = entries[i].key;
+        }
+    }
+    return others;
+}
+
+/* The object store is that of all tests here. */
+static void objects_clear(struct bench *bench, const struct snapshot *snapshot)
+{
+    const char *keys[100];
+    size_t      count = objects_list(bench->world->blob, bench->arena, snapshot, keys, 100);
+    struct err  err = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        CHECK_WORKS(blob_delete(bench->world->blob, BUCKET_ARTIFACTS, keys[i], &err));
+    }
+}
+
+static const struct statement add_other = {
+    "add_other",
+    "INSERT INTO traces (trace_id, tenant, status, opened_us) VALUES ('trace-2', 'acme',"
+    " 'erased', 1) RETURNING trace_no",
+    0};
+static const struct statement hold_results = {"hold_results", "LOCK TABLE qa_results IN SHARE MODE",
+                                              0};
+static const struct statement waiting = {
+    "waiting",
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND wait_event_type = 'Lock'",
+    0};
+static const struct statement keys_named = {
+    "keys_named", "SELECT object_key FROM artifacts WHERE name LIKE 'qa-%' ORDER BY 1", 0};
+
+static void *deliver_beside(void *arg)
+{
+    struct bench *bench = arg;
+    struct err    err = {0};
+
+    CHECK_WORKS(deliver(bench, true, &err));
+    return NULL;
+}
+
+static bool somebody_waits(struct store *store)
+{
+    struct err err = {0};
+
+    for (int i = 0; i < 12000; i++) {
+        CLEANUP(rows) struct rows *rows = NULL;
+
+        CHECK_WORKS(store_run(store, &waiting, NULL, &rows, &err));
+        if (rows_whole(rows, 0, 0) > 0) {
+            return true;
+        }
+        clock_sleep_us(5000);
+    }
+    return false;
+}
+
+/* Whatever lies there was put for trace-2 too, and trace-2 is erased. */
+static void erase_the_same(struct store *store, struct blob_store *blob, struct arena *arena,
+                           const struct snapshot *snapshot)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    const char                *keys[100];
+    size_t                     count = objects_list(blob, arena, snapshot, keys, 100);
+    struct err                 err = {0};
+
+    CHECK_WORKS(store_run(store, &add_other, NULL, &rows, &err));
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes key = bytes_of(keys[i]);
+        const int64_t      trace_no = rows_whole(rows, 0, 0);
+        bool              *gone;
+
+        CHECK_WORKS(store_begin(store, &err));
+        CHECK_WORKS(objects_note(store, arena, &key, &trace_no, 1, &gone, &err));
+        CHECK_WORKS(store_commit(store, &err));
+        CHECK_WORKS(object_drop(store, blob, arena, "trace-2", keys[i], &err));
+    }
+    CHECK_NUMBER(count, 2);
+}
+
+/* They are put when the tests have run, and their rows come later: here qa_results is held
+ * meanwhile. */
+TEST(stage, has_a_log_and_a_report_that_go_with_no_other_trace)
+{
+    BENCH();
+    CLEANUP(store) struct store           *store = NULL;
+    CLEANUP(store) struct store           *holder = NULL;
+    CLEANUP(blob_store) struct blob_store *blob = NULL;
+    CLEANUP(rows) struct rows             *rows = NULL;
+    const struct snapshot                 *snapshot = good(world);
+    pthread_t                              thread;
+
+    CHECK_WORKS(store_open(&store, bench->url, "test", &err));
+    CHECK_WORKS(store_open(&holder, bench->url, "test", &err));
+    CHECK_WORKS(farm_blob_open(&blob, &world->config, &err));
+    snapshot_add(bench, "final_workspace_snapshot", snapshot);
+    objects_clear(bench, snapshot);
+    CHECK_WORKS(store_begin(holder, &err));
+    CHECK_WORKS(store_run(holder, &hold_results, NULL, NULL, &err));
+    CHECK_NUMBER(pthread_create(&thread, NULL, deliver_beside, bench), 0);
+    CHECK(somebody_waits(store));
+    erase_the_same(store, blob, bench->out.arena, snapshot);
+    store_rollback(holder);
+    (void)pthread_join(thread, NULL);
+    CHECK_WORKS(store_run(store, &keys_named, NULL, &rows, &err));
+    CHECK_NUMBER(rows_count(rows), 2);
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        int64_t size;
+
+        CHECK_WORKS(blob_size(blob, BUCKET_ARTIFACTS, rows_text(rows, i, 0), &size, &err));
+    }
+}
+
+static const struct statement erase_as_it_is_noted[] = {
+    {"erase_function",
+     "CREATE FUNCTION erase_now() RETURNS trigger LANGUAGE plpgsql AS"
+     " 'BEGIN UPDATE traces SET status = ''erased''; RETURN NULL; END'",
+     0},
+    {"erase_trigger",
+     "CREATE TRIGGER erase_now AFTER INSERT ON trace_objects EXECUTE FUNCTION erase_now()", 0},
+};
+
+TEST(stage, leaves_no_log_of_a_trace_that_is_erased_as_its_tests_end)
+{
+    BENCH();
+    const struct snapshot *snapshot = good(world);
+    const char            *keys[100];
+
+    snapshot_add(bench, "final_workspace_snapshot", snapshot);
+    objects_clear(bench, snapshot);
+    for (size_t i = 0; i < COUNT_OF(erase_as_it_is_noted); i++) {
+        CHECK_WORKS(store_run(bench->farm.store, &erase_as_it_is_noted[i], NULL, NULL, &err));
+    }
+    CHECK_FAILS(deliver(bench, true, &err), ERR_TRACE_ERASED);
+    CHECK_NUMBER(objects_list(world->blob, bench->arena, snapshot, keys, 100), 0);
 }
 
 /* -------- the log of a running job -------- */
