@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHARE, NOTE, GONE, OF_TRACE, GONE_SOON, LOCK, SHARED, FORGET, EXPIRE, STATEMENTS };
+enum { SHARE, NOTE, GONE, OF_TRACE, GONE_SOON, LOCK, SHARED, FORGET, SWEPT, EXPIRE, STATEMENTS };
 
 /* Few locks for all objects: a batch may bring more of these than the server has places for locks.
  * The first number sets them apart from other advisory locks. */
@@ -45,6 +45,9 @@ const struct statement trace_object_statements[STATEMENTS] = {
 
     [FORGET] = { "object_forget",
         "DELETE FROM trace_objects WHERE object_key = $2 AND trace_no = " NUMBER_OF, 2 },
+
+    [SWEPT] = { "objects_swept",
+        "DELETE FROM trace_objects WHERE object_key = ANY ($1::text[])", 1 },
 
     [EXPIRE] = { "objects_gone_expire", "DELETE FROM gone_objects WHERE gone_us < $1", 1 },
 };
@@ -132,6 +135,15 @@ int object_forget(struct store *store, struct arena *arena, const char *trace_id
     args_text(&args, trace_id);
     args_text(&args, key);
     return store_run(store, &trace_object_statements[FORGET], &args, NULL, err);
+}
+
+int objects_swept(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
+                  struct err *err)
+{
+    struct args args = args_start(arena);
+
+    args_text_array(&args, keys, count);
+    return store_run(store, &trace_object_statements[SWEPT], &args, NULL, err);
 }
 
 int objects_gone_expire(struct store *store, struct arena *arena, int64_t before_us,

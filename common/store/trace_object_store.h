@@ -42,6 +42,10 @@ WARN_UNUSED int object_lock(struct store *store, struct arena *arena, const char
 WARN_UNUSED int object_forget(struct store *store, struct arena *arena, const char *trace_id,
                               const char *key, struct err *err);
 
+/* They are gone, and were nobody's any more but in these rows. */
+WARN_UNUSED int objects_swept(struct store *store, struct arena *arena, const struct bytes *keys,
+                              size_t count, struct err *err);
+
 /* What was put before `before_us` has been referred to by now, or never will be. */
 WARN_UNUSED int objects_gone_expire(struct store *store, struct arena *arena, int64_t before_us,
                                     struct err *err);

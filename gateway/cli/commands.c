@@ -101,10 +101,12 @@ const struct command cli_commands[] = {
      keys_run},
     {OPERATE, "migrate", "", "Bring the database to this version's schema",
      "Safe to run many times and from several machines at once.\n", migrate_run},
-    {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete segments in the object store that no row names",
-     "A worker that dies between writing a segment and its commit leaves one; its chunks were worked on\n"
-     "again and lie in another. Safe while the farm runs. After going back to an older backup of the\n"
-     "database, the replay of validate comes first.\n\n"
+    {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete what the object store has and nobody can need",
+     "Segments that no row names: a worker that dies between writing one and its commit leaves it; its\n"
+     "chunks were worked on again and lie in another. And claim checks (bodies over PRT_CLAIM_CHECK_FROM,\n"
+     "as they were sent) whose messages are in no stream any more: older than PRT_INGEST_KEEP and\n"
+     "PRT_DEAD_KEEP together, which must be set here as they are for the farm. Safe while the farm runs.\n"
+     "After going back to an older backup of the database, the replay of validate comes first.\n\n"
      "  --before TIME   only what was written before (1d ago), at least 10m ago\n"
      "  --dry-run       only say what would be deleted\n"
      "  --force         even if that is more than half of all segments\n\n"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/cli/payload.h"
 #include "gateway/cli/when.h"
 #include "trace/message.h"
 
@@ -49,10 +50,12 @@ static int retry(struct dead *dead, struct err *err)
     for (size_t i = 0; i < dead->seq_count; i++) {
         CLEANUP(arena) struct arena *arena = arena_new();
         struct letter                letter;
+        struct bytes                 payload;
         uint64_t                     seq = 0;
 
         TRY(letter_read(dead->farm.stream, arena, dead->seqs[i], &letter, err));
-        TRY(letter_retry(dead->farm.stream, &letter, letter.letter.payload, &seq, err));
+        TRY(payload_again(arena, dead->farm.blob, letter.letter.payload, &payload, err));
+        TRY(letter_retry(dead->farm.stream, &letter, payload, &seq, err));
         (void)fprintf(stderr, "dead letter %llu: put back as %s seq %llu\n",
                       (unsigned long long)letter.seq, letter.letter.stream,
                       (unsigned long long)seq);
@@ -229,7 +232,7 @@ struct action {
 static const struct action actions[] = {
     {"list", dead_list, false, false, FARM_STREAM},
     {"show", dead_show, true, true, FARM_STREAM | FARM_BLOB},
-    {"retry", retry, true, false, FARM_STREAM},
+    {"retry", retry, true, false, FARM_STREAM | FARM_BLOB},
     {"edit", dead_edit, true, true, FARM_STREAM | FARM_BLOB},
     {"drop", drop, true, false, FARM_STREAM},
 };

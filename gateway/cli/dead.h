@@ -12,7 +12,7 @@
 
 struct dead {
     struct cli          *cli;
-    struct farm          farm; /* stream, and blob where payloads are looked into */
+    struct farm          farm; /* stream, and blob where payloads are looked into or put back */
     struct letter_filter filter;
     bool                 filtered; /* an option of the filter was given */
     bool                 all, yes, payload;

@@ -20,4 +20,9 @@ WARN_UNUSED int payload_encode(struct arena *arena, struct blob_store *blob, str
                                int64_t claim_check_from, struct bytes *ret_payload,
                                struct err *err);
 
+/* The message that is to travel again: as it did, but a claim check has an object of its own, as young
+ * as the message (validate/sweep.h). What can't be read goes as it is, to be given up again. */
+WARN_UNUSED int payload_again(struct arena *arena, struct blob_store *blob, struct bytes payload,
+                              struct bytes *ret_payload, struct err *err);
+
 #endif

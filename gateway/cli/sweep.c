@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* prt sweep - objects that nothing refers to. */
+/* prt sweep - objects that nothing can need any more. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -23,20 +23,45 @@ static int before_read(const char *text, int64_t now_us, int64_t *ret_us, struct
     return 0;
 }
 
-static void print(const struct cli *cli, const struct swept *swept, bool dry_run)
+/* What there is to sweep. */
+struct sweep {
+    struct store      *store;
+    struct blob_store *blob;
+    int64_t            before_us, claims_before_us;
+    struct swept       segments, claims;
+};
+
+static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
 {
-    if (cli->json) {
-        printf("{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
-               ",\"deleted\":%s}\n",
-               swept->seen, swept->orphans, swept->bytes, dry_run ? "false" : "true");
-        return;
-    }
-    printf("%" PRId64 " segments, %" PRId64
-           " of them (%.1f MB) older than that and named by no row%s\n",
-           swept->seen, swept->orphans, (double)swept->bytes / 1e6,
+    TRY(sweep_segments(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->segments,
+                       err));
+    return sweep_claims(sweep->store, sweep->blob, sweep->claims_before_us, dry_run, &sweep->claims,
+                        err);
+}
+
+static void print_kind(const char *what, const struct swept *swept, const char *why, bool dry_run)
+{
+    printf("%" PRId64 " %s, %" PRId64 " of them (%.1f MB) older than that and %s%s\n", swept->seen,
+           what, swept->orphans, (double)swept->bytes / 1e6, why,
            swept->orphans == 0 ? ""
            : dry_run           ? ": would be deleted"
                                : ": deleted");
+}
+
+static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run)
+{
+    if (cli->json) {
+        printf("{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
+               ",\"claims\":{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
+               "},\"deleted\":%s}\n",
+               sweep->segments.seen, sweep->segments.orphans, sweep->segments.bytes,
+               sweep->claims.seen, sweep->claims.orphans, sweep->claims.bytes,
+               dry_run ? "false" : "true");
+        return;
+    }
+    print_kind("segments", &sweep->segments, "named by no row", dry_run);
+    print_kind("claim checks", &sweep->claims, "than PRT_INGEST and PRT_DEAD keep messages",
+               dry_run);
 }
 
 /* Another farm's database names none of this farm's segments. */
@@ -57,16 +82,17 @@ int sweep_run(struct cli *cli, int argc, char **argv, struct err *err)
     CLEANUP(store) struct store           *store = NULL;
     CLEANUP(blob_store) struct blob_store *blob = NULL;
     int64_t                                now_us = clock_us();
-    int64_t                                before_us = now_us - DAY_US;
     bool                                   dry_run = false;
     bool                                   force = false;
-    struct swept                           swept;
+    struct sweep                           sweep = {.before_us = now_us - DAY_US,
+                                                    .claims_before_us = sweep_claims_before(now_us, cli->config.ingest_keep,
+                                                                                            cli->config.dead_keep)};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--dry-run") == 0) {
             dry_run = true;
         } else if (strcmp(argv[i], "--before") == 0 && i + 1 < argc) {
-            TRY(before_read(argv[++i], now_us, &before_us, err));
+            TRY(before_read(argv[++i], now_us, &sweep.before_us, err));
         } else if (strcmp(argv[i], "--force") == 0) {
             force = true;
         } else {
@@ -77,11 +103,16 @@ int sweep_run(struct cli *cli, int argc, char **argv, struct err *err)
     TRY(farm_store_open(&store, &cli->config, err));
     TRY(store_schema_check(store, err));
     TRY(farm_blob_open(&blob, &cli->config, err));
-    TRY(sweep_segments(store, blob, before_us, true, &swept, err));
-    if (!dry_run) {
-        TRY(force ? 0 : check_database(&swept, err));
-        TRY(sweep_segments(store, blob, before_us, false, &swept, err));
+    if (sweep.claims_before_us > sweep.before_us) {
+        sweep.claims_before_us = sweep.before_us;
     }
-    print(cli, &swept, dry_run);
+    sweep.store = store;
+    sweep.blob = blob;
+    TRY(sweep_all(&sweep, true, err));
+    if (!dry_run) {
+        TRY(force ? 0 : check_database(&sweep.segments, err));
+        TRY(sweep_all(&sweep, false, err));
+    }
+    print(cli, &sweep, dry_run);
     return EXIT_DONE;
 }

@@ -1,11 +1,12 @@
 #!/bin/bash
 # A validate worker killed between writing a segment and its commit leaves an object that no row names; prt sweep takes
-# that one away, not the others, and not what is young.
+# that one away, not the others, and not what is young. So it does with claim checks whose messages are in no stream.
 . ./farm.sh
 export PRT_JUDGE=mock PRT_KEEP_LINES=0
 farm_up --workers validate=1,finalize=1,qa=0,judge=0
 segments=$work/var/blobs/pr-telemetry-chunks/segments
 [ -d "$(dirname "$segments")" ] || segments=$(find "$work/var" -type d -name '*-chunks' -print -quit)/segments
+claims=$(dirname "$segments")/claims/20260101
 objects() { find "$segments" -type f 2>/dev/null | wc -l; }
 more_objects_than() { [ "$(objects)" -gt "$1" ]; }
 field() { jq -r ".$1" <<<"$said"; }
@@ -47,6 +48,18 @@ expect "$(field orphans)" = 1
 [ ! -e "$orphan" ] || exit 1
 expect "$(api GET "/v1/traces/$trace/events.ndjson" | wc -l)" -ge 3
 expect "$(status)" = 200
+
+# A body that was too large for the stream, and whose message no stream can have any more.
+mkdir -p "$claims"
+echo old >"$claims/old" && touch -d '98 days ago' "$claims/old"
+echo young >"$claims/young" && touch -d '96 days ago' "$claims/young"
+said=$(prt --json sweep --dry-run)
+expect "$(field claims.orphans)" = 1
+[ -e "$claims/old" ] || exit 1
+prt sweep | grep -q '^2 claim checks, 1 of them .*: deleted$' || exit 1
+expect "$(ls "$claims")" = young
+said=$(prt --json sweep)
+expect "$(field claims.seen) $(field claims.orphans)" = "1 0"
 
 # Of a farm whose rows are elsewhere, everything would be an orphan.
 mkdir -p "$segments/20260101"

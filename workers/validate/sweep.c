@@ -4,45 +4,75 @@
 #include <stdio.h>
 
 #include "store/chunk_store.h"
+#include "store/trace_object_store.h"
 
-static int sweep_page(struct store *store, struct blob_store *blob, struct arena *arena,
-                      const struct blob_entry *entries, size_t count, bool dry_run,
-                      struct swept *swept, struct err *err)
+/* What there is to know of a kind of objects. */
+struct kind {
+    enum bucket bucket;
+    const char *prefix;
+    /* Which of them somebody needs; NULL: none. */
+    int (*needed)(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
+                  bool **ret_needed, struct err *err);
+    /* They are deleted; NULL: nobody wants to know. */
+    int (*gone)(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
+                struct err *err);
+};
+
+struct sweep {
+    const struct kind *kind;
+    struct store      *store;
+    struct blob_store *blob;
+    struct arena      *arena; /* of a page */
+    bool               dry_run;
+    struct swept       swept;
+};
+
+/* All of them are old enough. */
+static int sweep_page(struct sweep *sweep, const struct blob_entry *entries, size_t count,
+                      struct err *err)
 {
-    struct bytes *keys = arena_get(arena, count * sizeof(*keys));
-    bool         *named;
+    const struct kind *kind = sweep->kind;
+    struct bytes      *keys = arena_get(sweep->arena, count * sizeof(*keys));
+    bool              *needed = arena_zero(sweep->arena, count, sizeof(*needed));
+    size_t             orphans = 0;
 
     for (size_t i = 0; i < count; i++) {
         keys[i] = bytes_of(entries[i].key);
     }
-    TRY(segments_named(store, arena, keys, count, &named, err));
+    if (kind->needed != NULL) {
+        TRY(kind->needed(sweep->store, sweep->arena, keys, count, &needed, err));
+    }
     for (size_t i = 0; i < count; i++) {
-        if (named[i]) {
+        if (needed[i]) {
             continue;
         }
-        if (!dry_run) {
-            TRY(blob_delete(blob, BUCKET_CHUNKS, entries[i].key, err));
+        if (!sweep->dry_run) {
+            TRY(blob_delete(sweep->blob, kind->bucket, entries[i].key, err));
         }
-        swept->orphans++;
-        swept->bytes += entries[i].size;
+        keys[orphans++] = keys[i];
+        sweep->swept.orphans++;
+        sweep->swept.bytes += entries[i].size;
     }
-    return 0;
+    return kind->gone == NULL || sweep->dry_run || orphans == 0
+               ? 0
+               : kind->gone(sweep->store, sweep->arena, keys, orphans, err);
 }
 
-int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
-                   struct swept *ret_swept, struct err *err)
+static int sweep_kind(const struct kind *kind, struct store *store, struct blob_store *blob,
+                      int64_t before_us, bool dry_run, struct swept *ret_swept, struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
-    char                         after[BLOB_KEY_MOST + 1] = "";
-    struct blob_entry           *entries = NULL;
-    size_t                       count;
+    struct sweep                 sweep = {
+                        .kind = kind, .store = store, .blob = blob, .arena = arena, .dry_run = dry_run};
+    char               after[BLOB_KEY_MOST + 1] = "";
+    struct blob_entry *entries = NULL;
+    size_t             count;
 
-    *ret_swept = (struct swept){0};
     do {
         size_t old = 0;
 
         arena_reset(arena);
-        TRY(blob_list(blob, arena, BUCKET_CHUNKS, "segments/", after, BLOB_LIST_MOST, &entries,
+        TRY(blob_list(blob, arena, kind->bucket, kind->prefix, after, BLOB_LIST_MOST, &entries,
                       &count, err));
         if (count > 0) {
             (void)snprintf(after, sizeof(after), "%s", entries[count - 1].key);
@@ -52,8 +82,32 @@ int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_
                 entries[old++] = entries[i];
             }
         }
-        ret_swept->seen += (int64_t)count;
-        TRY(sweep_page(store, blob, arena, entries, old, dry_run, ret_swept, err));
+        sweep.swept.seen += (int64_t)count;
+        TRY(sweep_page(&sweep, entries, old, err));
     } while (count == BLOB_LIST_MOST);
+    *ret_swept = sweep.swept;
     return 0;
+}
+
+int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+                   struct swept *ret_swept, struct err *err)
+{
+    static const struct kind segments = {
+        .bucket = BUCKET_CHUNKS, .prefix = "segments/", .needed = segments_named};
+
+    return sweep_kind(&segments, store, blob, before_us, dry_run, ret_swept, err);
+}
+
+int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+                 struct swept *ret_swept, struct err *err)
+{
+    static const struct kind claims = {
+        .bucket = BUCKET_CHUNKS, .prefix = "claims/", .gone = objects_swept};
+
+    return sweep_kind(&claims, store, blob, before_us, dry_run, ret_swept, err);
+}
+
+int64_t sweep_claims_before(int64_t now_us, int64_t ingest_keep_ms, int64_t dead_keep_ms)
+{
+    return now_us - (ingest_keep_ms + dead_keep_ms) * 1000 - SWEEP_AGE_LEAST_S * 1000000LL;
 }

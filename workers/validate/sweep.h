@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * sweep.h - segments that no row names: put by a worker that died before its commit.
+ * sweep.h - objects of the chunks bucket that nobody can need any more.
  *
- * A row is committed when its object is there (segment.h, erase.c), so one that is young may only
- * be waiting for it. A transaction that stands still for a minute is ended by the database, and with it what it
- * would have named: SWEEP_AGE_LEAST_S is ten times that.
+ *   segments   that no row names: put by a worker that died before its commit. A row is committed when
+ *              its object is there (segment.h, erase.c), so one that is young may only be waiting for
+ *              it. A transaction that stands still for a minute is ended by the database, and with it
+ *              what it would have named: SWEEP_AGE_LEAST_S is ten times that.
+ *   claims     whose messages no stream has any more. A message is in PRT_INGEST for as long as that
+ *              keeps it, and if it is given up at the very end of that, in PRT_DEAD for as long again
+ *              as that does. Who puts one back puts its claim anew (gateway/cli/payload.h).
  */
 #ifndef PRT_WORKERS_VALIDATE_SWEEP_H
 #define PRT_WORKERS_VALIDATE_SWEEP_H
@@ -15,12 +19,17 @@
 enum { SWEEP_AGE_LEAST_S = 600 };
 
 struct swept {
-    int64_t seen;           /* segments in the object store */
-    int64_t orphans, bytes; /* of them no row names, last changed before `before_us` */
+    int64_t seen;           /* of the kind in the object store */
+    int64_t orphans, bytes; /* of them nobody needs, last changed before `before_us` */
 };
 
 /* Deletes the orphans (not with `dry_run`). On failure those counted so far are gone. */
 WARN_UNUSED int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_us,
                                bool dry_run, struct swept *ret_swept, struct err *err);
+
+/* Here all that is old enough is an orphan: before_us is from sweep_claims_before. */
+WARN_UNUSED int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us,
+                             bool dry_run, struct swept *ret_swept, struct err *err);
+int64_t sweep_claims_before(int64_t now_us, int64_t ingest_keep_ms, int64_t dead_keep_ms);
 
 #endif

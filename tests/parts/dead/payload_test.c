@@ -105,6 +105,37 @@ TEST(payload, of_a_large_message_is_redeemed_and_becomes_a_claim_check_again)
     gone(dir);
 }
 
+TEST(payload, that_is_put_back_has_an_object_as_young_as_its_message)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      message = {0};
+    char                         dir[64];
+    struct blob_store           *blob = blobs(dir);
+    struct blob_entry           *entries = NULL;
+    struct bytes                 claim, again, as_it_was;
+    struct value                 value = value_null();
+    size_t                       count = 0;
+    struct err                   err = {0};
+
+    put_message(arena, &message, 2 * CLAIM_FROM);
+    claim = around(arena, blob, buf_bytes(&message));
+    CHECK_WORKS(payload_again(arena, blob, buf_bytes(&message), &as_it_was, &err));
+    CHECK(bytes_equal(as_it_was, buf_bytes(&message)));
+    CHECK_WORKS(blob_list(blob, arena, BUCKET_CHUNKS, "claims/", "", 10, &entries, &count, &err));
+    CHECK_NUMBER(count, 1);
+    CHECK_WORKS(payload_again(arena, blob, claim, &again, &err));
+    CHECK_WORKS(blob_delete(blob, BUCKET_CHUNKS, entries[0].key, &err));
+    CHECK_WORKS(payload_decode(arena, blob, again, &value, &err));
+    CHECK_NUMBER(value_text_or(value_at(&value, "/body/text"), "").size, 2 * CLAIM_FROM);
+    /* Its object is lost: the farm says so again. */
+    CHECK_WORKS(payload_again(arena, blob, claim, &as_it_was, &err));
+    CHECK(bytes_equal(as_it_was, claim));
+    CHECK_WORKS(payload_again(arena, blob, BYTES("text"), &as_it_was, &err));
+    CHECK(bytes_is(as_it_was, "text"));
+    blob_store_close(blob);
+    gone(dir);
+}
+
 TEST(payload, that_is_no_message_is_refused_in_both_directions)
 {
     CLEANUP(arena) struct arena *arena = arena_new();

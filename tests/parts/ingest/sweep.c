@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* sweep: segments that no row names. */
+/* sweep: segments that no row names, claim checks that no stream has. */
 #include "base/clock.h"
 #include "blob/blob.h"
 #include "lib/server.h"
@@ -10,7 +10,8 @@
 #define ORPHAN "segments/20260101/0123456789abcdef0123456789abcdef"
 #define COPY   "segments/20260101/0123456789abcdef0123456789abcdef-0011223344556677"
 
-enum { HOUR_US = 3600000000LL };
+#define MINUTE_US 60000000LL
+#define HOUR_US   (60 * MINUTE_US)
 
 static void plant(struct blob_store *blob, const char *key)
 {
@@ -83,6 +84,48 @@ TEST(sweep, leaves_a_segment_alone_whose_row_may_be_on_its_way)
     CHECK_NUMBER(swept.seen, 1);
     CHECK_NUMBER(swept.orphans, 0);
     CHECK(is_there(world->farm.blob, ORPHAN));
+}
+
+#define CLAIM "claims/20261121/00112233445566778899aabbccddeeff"
+#define NOTES "SELECT count(*) FROM trace_objects"
+
+TEST(sweep, deletes_claim_checks_that_are_old_enough_and_forgets_whose_they_were)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct blob_store           *blob = world->farm.blob;
+    struct err                   err = {0};
+    struct swept                 swept;
+    int64_t                      later_us = clock_us() + HOUR_US;
+
+    (void)put_open(world, "t");
+    plant(blob, CLAIM);
+    plant(blob, ORPHAN);
+    world->in[put_chunk(world, "t", 0, 0, 3)].claim = CLAIM;
+    validated(world);
+    CHECK_NUMBER(ask(world, NOTES, NULL), 1);
+    CHECK_WORKS(sweep_claims(world->farm.store, blob, clock_us() - MINUTE_US, false, &swept, &err));
+    CHECK_NUMBER(swept.seen, 1);
+    CHECK_NUMBER(swept.orphans, 0);
+    CHECK_WORKS(sweep_claims(world->farm.store, blob, later_us, true, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 1);
+    CHECK_NUMBER(swept.bytes, 3);
+    CHECK(is_there(blob, CLAIM));
+    CHECK_NUMBER(ask(world, NOTES, NULL), 1);
+    CHECK_WORKS(sweep_claims(world->farm.store, blob, later_us, false, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 1);
+    CHECK(!is_there(blob, CLAIM));
+    CHECK(is_there(blob, ORPHAN));
+    CHECK_NUMBER(ask(world, NOTES, NULL), 0);
+}
+
+/* Given up at the end of its week in PRT_INGEST, a message is in PRT_DEAD for three months. */
+TEST(sweep, gives_a_claim_check_as_long_as_both_streams_together)
+{
+    const int64_t day_ms = 24 * 3600 * 1000LL;
+    const int64_t now_us = 1795218281000001;
+
+    CHECK_NUMBER(now_us - sweep_claims_before(now_us, 7 * day_ms, 90 * day_ms),
+                 97 * day_ms * 1000 + SWEEP_AGE_LEAST_S * 1000000LL);
 }
 
 static void name_segment(struct world *world, const char *key)
