@@ -23,11 +23,11 @@ static int copy_lines(struct farm *farm, struct delivery *in, const struct trace
                       const char *key, struct err *err)
 {
     CLEANUP(blob_writer) struct blob_writer *writer = NULL;
-    CLEANUP(lines) struct lines *lines =
-        lines_open(farm->store, farm->blob, in->arena, trace->trace_no, -1);
-    struct bytes line;
-    int          more;
-    uint64_t     done = 0;
+    CLEANUP(lines)
+    struct lines *lines = lines_open(farm->store, farm->blob, in->arena, trace->trace_no, -1);
+    struct bytes  line;
+    int           more;
+    uint64_t      done = 0;
 
     TRY(blob_writer_open(&writer, farm->blob, BUCKET_TRACES, key, "application/x-ndjson", err));
     while ((more = lines_next(lines, &line, err)) > 0) {
@@ -38,27 +38,38 @@ static int copy_lines(struct farm *farm, struct delivery *in, const struct trace
         }
     }
     TRY(more);
+    TRY(delivery_extend(in, err));
     return blob_writer_commit(writer, err);
+}
+
+static bool moved_on(const struct trace_record *from, const struct trace_record *now)
+{
+    return now->num_events != from->num_events ||
+           memcmp(now->chain_head, from->chain_head, sizeof(now->chain_head)) != 0;
 }
 
 int raw_write(struct farm *farm, struct delivery *in, struct err *err)
 {
     const char         *key = arena_format(in->arena, "raw/%s.ndjson", in->to.trace);
     struct trace_record trace;
-    struct trace_record now;
+    struct trace_record written;
+    bool                any = false;
 
-    TRY(trace_read(farm->store, in->arena, in->to.trace, &trace, err));
-    if (strcmp(trace.tenant, in->to.tenant) != 0) {
-        return err_set(err, ERR_FORBIDDEN, "trace %s is not of tenant %s", trace.id,
-                       in->to.tenant);
+    for (;;) {
+        TRY(trace_read(farm->store, in->arena, in->to.trace, &trace, err));
+        if (strcmp(trace.tenant, in->to.tenant) != 0) {
+            return err_set(err, ERR_FORBIDDEN, "trace %s is not of tenant %s", trace.id,
+                           in->to.tenant);
+        }
+        if (trace.status == TRACE_ERASED) {
+            return any ? blob_delete(farm->blob, BUCKET_TRACES, key, err) : 0;
+        }
+        /* Another worker may have put more lines than these just before they were put. */
+        if (any && !moved_on(&written, &trace)) {
+            return 0;
+        }
+        TRY(copy_lines(farm, in, &trace, key, err));
+        written = trace;
+        any = true;
     }
-    if (trace.status == TRACE_ERASED) {
-        return 0;
-    }
-    TRY(copy_lines(farm, in, &trace, key, err));
-    TRY(trace_read(farm->store, in->arena, in->to.trace, &now, err));
-    if (now.status == TRACE_ERASED) {
-        return blob_delete(farm->blob, BUCKET_TRACES, key, err);
-    }
-    return 0;
 }

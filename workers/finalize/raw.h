@@ -11,7 +11,8 @@
 /* Is this work for raw_write? */
 bool raw_wanted(struct delivery *in);
 
-/* Writes the object anew, in bounded memory; leaves none behind for a trace that was erased. */
+/* Writes the object anew, in bounded memory, and again for as long as the trace moves on meanwhile:
+ * whoever puts it last has put all. Leaves none behind for a trace that was erased. */
 WARN_UNUSED int raw_write(struct farm *farm, struct delivery *in, struct err *err);
 
 #endif

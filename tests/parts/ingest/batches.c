@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Batches of /ingest: each gets its place in the trace of its pull request. */
+#include <string.h>
+
 #include "questions.h"
 #include "value/json.h"
 #include "world.h"
@@ -157,24 +159,63 @@ TEST(batches, of_which_nothing_stands_are_refused)
     CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
 }
 
+static void write_raw(struct world *world)
+{
+    struct err err = {0};
+
+    put_message(world, "t", MESSAGE_WORK, "{\"raw\":true}");
+    world->count = 0;
+    CHECK_WORKS(finalize_stage.handle(world->finalizer, &world->in[0], &world->out, &err));
+}
+
+static const char *raw_of(struct world *world)
+{
+    struct bytes raw;
+    struct err   err = {0};
+
+    CHECK_WORKS(blob_get(world->farm.blob, world->arena, BUCKET_TRACES, "raw/t.ndjson", 1 << 20,
+                         &raw, &err));
+    return arena_text(world->arena, raw);
+}
+
 TEST(batches, stand_as_lines_in_the_traces_bucket)
 {
     CLEANUP(world) struct world *world = world_new();
-    struct bytes                 raw;
-    struct err                   err = {0};
-    struct delivery             *in;
+    const char                  *raw;
 
     put_batch(world, "b1", NOTE("1", "one") "," NOTE("2", "two"));
     validated(world);
     CHECK_NUMBER((int64_t)letters_to(world, "work", "finalize"), 1);
-    put_message(world, "t", MESSAGE_WORK, "{\"raw\":true}");
-    in = &world->in[0];
-    world->count = 0;
-    CHECK_WORKS(finalize_stage.handle(world->finalizer, in, &world->out, &err));
-    CHECK_WORKS(blob_get(world->farm.blob, world->arena, BUCKET_TRACES, "raw/t.ndjson", 1 << 20,
-                         &raw, &err));
-    CHECK(raw.size > 0 && raw.data[raw.size - 1] == '\n');
-    CHECK(holds(arena_text(world->arena, raw), "\"freeform\":\"two\""));
+    write_raw(world);
+    raw = raw_of(world);
+    CHECK(*raw != '\0' && raw[strlen(raw) - 1] == '\n');
+    CHECK(holds(raw, "\"freeform\":\"two\""));
+}
+
+static void add_three(struct world *other)
+{
+    put_batch(other, "b2", NOTE("3", "three"));
+    validated(other);
+    write_raw(other);
+    CHECK(holds(raw_of(other), "\"freeform\":\"three\""));
+}
+
+/* Two finalize workers: this one has read its lines, and the other puts more before it puts these.
+ */
+TEST(batches, stand_there_whole_whoever_puts_them_last)
+{
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(world) struct world *other = world_beside(world);
+
+    other->seq = 100;
+    put_batch(world, "b1", NOTE("1", "one"));
+    validated(world);
+    extended_other = other;
+    extended = add_three;
+    write_raw(world);
+    CHECK(extended == NULL);
+    CHECK(holds(raw_of(world), "\"freeform\":\"one\""));
+    CHECK(holds(raw_of(world), "\"freeform\":\"three\""));
 }
 
 /* More waits than is chained at once: the batch comes while the trace's next place is taken. */

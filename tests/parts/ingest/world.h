@@ -66,6 +66,10 @@ void reopened(struct world *world);
 /* Validates, and checks that it worked. */
 void validated(struct world *world);
 
+/* What another process does when a lease is extended next; NULL: nothing. */
+extern void (*extended)(struct world *other);
+extern struct world *extended_other;
+
 /* Hands finalize one piece of work for the trace. */
 int finalize(struct world *world, const char *trace, struct err *err);
 
