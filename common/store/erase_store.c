@@ -22,6 +22,7 @@ enum {
     ROWS_END,
     DOOMED = ROWS_END,
     FORGET,
+    ERASED,
     STATEMENTS
 };
 
@@ -66,6 +67,10 @@ const struct statement erase_statements[STATEMENTS] = {
     [FORGET] = { "doomed_forget",
         "DELETE FROM doomed_objects d USING traces t"
         " WHERE t.trace_id = $1 AND d.trace_no = t.trace_no", 1 },
+
+    [ERASED] = { "traces_erased",
+        "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (id, place)"
+        " JOIN traces t ON t.trace_id = q.id WHERE t.status = 'erased'", 1 },
 };
 /* clang-format on */
 const size_t erase_statement_count = STATEMENTS;
@@ -156,4 +161,20 @@ int doomed_read(struct store *store, struct arena *arena, const char *trace_id,
 int doomed_forget(struct store *store, struct arena *arena, const char *trace_id, struct err *err)
 {
     return run_named(store, arena, FORGET, trace_id, NULL, err);
+}
+
+int traces_erased(struct store *store, struct arena *arena, const struct bytes *ids, size_t count,
+                  bool **ret_erased, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    bool                      *erased = arena_zero(arena, count, sizeof(*erased));
+
+    args_text_array(&args, ids, count);
+    TRY(store_run(store, &erase_statements[ERASED], &args, &rows, err));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        erased[rows_whole(rows, i, 0) - 1] = true;
+    }
+    *ret_erased = erased;
+    return 0;
 }

@@ -39,6 +39,10 @@ WARN_UNUSED int doomed_read(struct store *store, struct arena *arena, const char
 WARN_UNUSED int doomed_forget(struct store *store, struct arena *arena, const char *trace_id,
                               struct err *err);
 
+/* *ret_erased[i]: ids[i] is a trace, and erased. */
+WARN_UNUSED int traces_erased(struct store *store, struct arena *arena, const struct bytes *ids,
+                              size_t count, bool **ret_erased, struct err *err);
+
 extern const struct statement erase_statements[];
 extern const size_t           erase_statement_count;
 

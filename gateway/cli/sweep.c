@@ -28,15 +28,17 @@ struct sweep {
     struct store      *store;
     struct blob_store *blob;
     int64_t            before_us, claims_before_us;
-    struct swept       segments, claims;
+    struct swept       segments, claims, documents;
 };
 
 static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
 {
     TRY(sweep_segments(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->segments,
                        err));
-    return sweep_claims(sweep->store, sweep->blob, sweep->claims_before_us, dry_run, &sweep->claims,
-                        err);
+    TRY(sweep_claims(sweep->store, sweep->blob, sweep->claims_before_us, dry_run, &sweep->claims,
+                     err));
+    return sweep_documents(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->documents,
+                           err);
 }
 
 static void print_kind(const char *what, const struct swept *swept, const char *why, bool dry_run)
@@ -48,20 +50,28 @@ static void print_kind(const char *what, const struct swept *swept, const char *
                                : ": deleted");
 }
 
+static void print_json(const struct swept *swept)
+{
+    printf("\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64, swept->seen,
+           swept->orphans, swept->bytes);
+}
+
 static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run)
 {
     if (cli->json) {
-        printf("{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
-               ",\"claims\":{\"seen\":%" PRId64 ",\"orphans\":%" PRId64 ",\"bytes\":%" PRId64
-               "},\"deleted\":%s}\n",
-               sweep->segments.seen, sweep->segments.orphans, sweep->segments.bytes,
-               sweep->claims.seen, sweep->claims.orphans, sweep->claims.bytes,
-               dry_run ? "false" : "true");
+        printf("{");
+        print_json(&sweep->segments);
+        printf(",\"claims\":{");
+        print_json(&sweep->claims);
+        printf("},\"documents\":{");
+        print_json(&sweep->documents);
+        printf("},\"deleted\":%s}\n", dry_run ? "false" : "true");
         return;
     }
     print_kind("segments", &sweep->segments, "named by no row", dry_run);
     print_kind("claim checks", &sweep->claims, "than PRT_INGEST and PRT_DEAD keep messages",
                dry_run);
+    print_kind("documents", &sweep->documents, "of an erased trace", dry_run);
 }
 
 /* Another farm's database names none of this farm's segments. */

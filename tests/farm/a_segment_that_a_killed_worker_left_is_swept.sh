@@ -7,6 +7,7 @@ farm_up --workers validate=1,finalize=1,qa=0,judge=0
 segments=$work/var/blobs/pr-telemetry-chunks/segments
 [ -d "$(dirname "$segments")" ] || segments=$(find "$work/var" -type d -name '*-chunks' -print -quit)/segments
 claims=$(dirname "$segments")/claims/20260101
+documents=$(dirname "$segments" | sed s/-chunks$/-traces/)
 objects() { find "$segments" -type f 2>/dev/null | wc -l; }
 more_objects_than() { [ "$(objects)" -gt "$1" ]; }
 field() { jq -r ".$1" <<<"$said"; }
@@ -70,3 +71,15 @@ grep -q 'is PRT_POSTGRES_URL the database of the farm' "$work/refused"
 expect "$(find "$segments/20260101" -type f | wc -l)" = 5
 said=$(prt --json sweep --before 1h --force)
 expect "$(field orphans)" = 5
+
+# What a finalize leaves that is killed as the trace is erased; of a trace that nobody knows it may be all there is.
+prt erase "$trace" --yes
+erased() { [ "$(db "SELECT status FROM traces WHERE trace_id = '$trace'")" = erased ]; }
+wait_until erased
+for id in "$trace" unknown; do
+    mkdir -p "$documents/$id"
+    echo '{}' >"$documents/$id/trace.json" && touch -d '2 hours ago' "$documents/$id/trace.json"
+done
+prt sweep --before 1h | grep -q '^2 documents, 1 of them .* of an erased trace: deleted$' || exit 1
+[ ! -e "$documents/$trace/trace.json" ] || exit 1
+[ -e "$documents/unknown/trace.json" ] || exit 1

@@ -2,8 +2,10 @@
 #include "workers/validate/sweep.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "store/chunk_store.h"
+#include "store/erase_store.h"
 #include "store/trace_object_store.h"
 
 /* What there is to know of a kind of objects. */
@@ -110,4 +112,49 @@ int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us
 int64_t sweep_claims_before(int64_t now_us, int64_t ingest_keep_ms, int64_t dead_keep_ms)
 {
     return now_us - (ingest_keep_ms + dead_keep_ms) * 1000 - SWEEP_AGE_LEAST_S * 1000000LL;
+}
+
+/* Nothing of a key that finalize does not make. */
+static struct bytes trace_of(struct bytes key)
+{
+    static const struct {
+        const char *begins, *ends;
+    } forms[] = {{"", "/trace.json"}, {"raw/", ".ndjson"}};
+
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        size_t begins = strlen(forms[i].begins);
+        size_t ends = strlen(forms[i].ends);
+
+        if (key.size > begins + ends && memcmp(key.data, forms[i].begins, begins) == 0 &&
+            memcmp(key.data + key.size - ends, forms[i].ends, ends) == 0) {
+            return (struct bytes){key.data + begins, key.size - begins - ends};
+        }
+    }
+    return (struct bytes){key.data, 0};
+}
+
+static int documents_needed(struct store *store, struct arena *arena, const struct bytes *keys,
+                            size_t count, bool **ret_needed, struct err *err)
+{
+    struct bytes *ids = arena_get(arena, count * sizeof(*ids));
+    bool         *flags = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = trace_of(keys[i]);
+    }
+    TRY(traces_erased(store, arena, ids, count, &flags, err));
+    for (size_t i = 0; i < count; i++) {
+        flags[i] = !flags[i];
+    }
+    *ret_needed = flags;
+    return 0;
+}
+
+int sweep_documents(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+                    struct swept *ret_swept, struct err *err)
+{
+    static const struct kind documents = {
+        .bucket = BUCKET_TRACES, .prefix = "", .needed = documents_needed};
+
+    return sweep_kind(&documents, store, blob, before_us, dry_run, ret_swept, err);
 }

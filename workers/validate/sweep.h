@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * sweep.h - objects of the chunks bucket that nobody can need any more.
+ * sweep.h - objects that nobody can need any more.
  *
  *   segments   that no row names: put by a worker that died before its commit. A row is committed when
  *              its object is there (segment.h, erase.c), so one that is young may only be waiting for
@@ -9,6 +9,8 @@
  *   claims     whose messages no stream has any more. A message is in PRT_INGEST for as long as that
  *              keeps it, and if it is given up at the very end of that, in PRT_DEAD for as long again
  *              as that does. Who puts one back puts its claim anew (gateway/cli/payload.h).
+ *   documents  and lines (traces bucket) of erased traces: put by a finalize that died before it saw
+ *              that. One that no row tells of stays: it may be all that a lost database left.
  */
 #ifndef PRT_WORKERS_VALIDATE_SWEEP_H
 #define PRT_WORKERS_VALIDATE_SWEEP_H
@@ -31,5 +33,8 @@ WARN_UNUSED int sweep_segments(struct store *store, struct blob_store *blob, int
 WARN_UNUSED int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us,
                              bool dry_run, struct swept *ret_swept, struct err *err);
 int64_t sweep_claims_before(int64_t now_us, int64_t ingest_keep_ms, int64_t dead_keep_ms);
+
+WARN_UNUSED int sweep_documents(struct store *store, struct blob_store *blob, int64_t before_us,
+                                bool dry_run, struct swept *ret_swept, struct err *err);
 
 #endif

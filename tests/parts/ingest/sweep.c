@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* sweep: segments that no row names, claim checks that no stream has. */
+/* sweep: segments that no row names, claim checks that no stream has, documents of erased traces.
+ */
 #include "base/clock.h"
 #include "blob/blob.h"
 #include "lib/server.h"
@@ -126,6 +127,57 @@ TEST(sweep, gives_a_claim_check_as_long_as_both_streams_together)
 
     CHECK_NUMBER(now_us - sweep_claims_before(now_us, 7 * day_ms, 90 * day_ms),
                  97 * day_ms * 1000 + SWEEP_AGE_LEAST_S * 1000000LL);
+}
+
+static bool document_is_there(struct world *world, const char *key)
+{
+    struct err err = {0};
+    int64_t    size;
+
+    return blob_size(world->farm.blob, BUCKET_TRACES, key, &size, &err) == 0;
+}
+
+/* Killed between storing a document and its row, while the trace was erased. */
+TEST(sweep, deletes_what_a_killed_finalize_left_of_an_erased_trace)
+{
+    static const char *const     left[] = {"gone/trace.json", "raw/gone.ndjson"};
+    static const char *const     kept[] = {"t/trace.json", "raw/t.ndjson", "unknown/trace.json",
+                                           "gone/of-another-kind", "raw/trace.json"};
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+    struct swept                 swept;
+    int64_t                      later_us = clock_us() + HOUR_US;
+
+    (void)put_open(world, "t");
+    (void)put_open(world, "gone");
+    validated(world);
+    put_message(world, "gone", MESSAGE_ERASE, "{}");
+    validated(world);
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        CHECK_WORKS(blob_put(world->farm.blob, BUCKET_TRACES, left[i], BYTES("{}\n"),
+                             "application/json", &err));
+    }
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        CHECK_WORKS(blob_put(world->farm.blob, BUCKET_TRACES, kept[i], BYTES("{}\n"),
+                             "application/json", &err));
+    }
+    CHECK_WORKS(sweep_documents(world->farm.store, world->farm.blob, clock_us() - MINUTE_US, false,
+                                &swept, &err));
+    CHECK_NUMBER(swept.seen, 7);
+    CHECK_NUMBER(swept.orphans, 0);
+    CHECK_WORKS(sweep_documents(world->farm.store, world->farm.blob, later_us, true, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 2);
+    CHECK(document_is_there(world, left[0]) && document_is_there(world, left[1]));
+    CHECK_WORKS(
+        sweep_documents(world->farm.store, world->farm.blob, later_us, false, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 2);
+    CHECK_NUMBER(swept.bytes, 6);
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        CHECK(!document_is_there(world, left[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        CHECK(document_is_there(world, kept[i]));
+    }
 }
 
 static void name_segment(struct world *world, const char *key)
