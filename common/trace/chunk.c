@@ -9,9 +9,8 @@
 #include "value/json.h"
 #include "value/msgpack.h"
 
-/* The gateway has bounded depth and bytes already (PRT_DEPTH_MAX, PRT_BODY_MAX); these bound the
- * memory of the tree for a body that is nothing but tiny values. */
-enum { TREE_DEPTH = 128, TREE_VALUES_LEAST = 65536, TREE_BYTES_A_VALUE = 4 };
+/* The most that PRT_DEPTH_MAX can be, and the map that a batch travels in. */
+enum { TREE_DEPTH = 128 + 1, TREE_VALUES_LEAST = 65536, TREE_BYTES_A_VALUE = 4 };
 
 /* -------- refusing -------- */
 
@@ -339,6 +338,13 @@ static void work_done(struct chunk_work *work)
 }
 DEFINE_CLEANUP(work, struct chunk_work *, work_done)
 
+struct value_limits body_tree_limits(struct bytes msgpack)
+{
+    return (struct value_limits){.bytes = msgpack.size,
+                                 .depth = TREE_DEPTH,
+                                 .values = TREE_VALUES_LEAST + msgpack.size / TREE_BYTES_A_VALUE};
+}
+
 int chunk_read(struct arena *arena, struct bytes msgpack, const struct chunk_rules *rules,
                struct chunk *ret_chunk, struct err *err)
 {
@@ -349,9 +355,7 @@ int chunk_read(struct arena *arena, struct bytes msgpack, const struct chunk_rul
                                          .path_chars = rules->limits.path_chars},
                                .chunk = ret_chunk,
                                .sha = sha256_new()};
-    struct value_limits limits = {.bytes = msgpack.size,
-                                  .depth = TREE_DEPTH,
-                                  .values = TREE_VALUES_LEAST + msgpack.size / TREE_BYTES_A_VALUE};
+    struct value_limits limits = body_tree_limits(msgpack);
     struct value        root;
     struct value       *events = NULL;
     struct value       *artifacts = NULL;

@@ -90,6 +90,10 @@ struct chunk {
     struct redactions      redactions;
 };
 
+/* For bodies that a gateway accepted, whatever PRT_BODY_MAX and PRT_DEPTH_MAX were then: these only
+ * bound the memory of the tree for one that is nothing but tiny values. */
+struct value_limits body_tree_limits(struct bytes msgpack);
+
 /* Reads, checks, redacts, canonicalizes. -1 (MALFORMED, SCHEMA, TOO_LARGE) only for a broken
  * envelope; then of *ret_chunk only refusals (the field that is wrong) and content_hash are set.
  * Inside one chunk a second event with the same id is refused as DUPLICATE_EVENT, one with the same

@@ -8,12 +8,11 @@
 #include "value/msgpack.h"
 #include "value/number.h"
 
-/* Of bodies the gateway has bounded already; these bound the tree. */
-static const struct value_limits body_limits = {.bytes = 16 << 20, .depth = 64, .values = 1 << 20};
-
 static int body_read(struct delivery *in, struct value *ret_body, struct err *err)
 {
-    TRY(msgpack_read(in->arena, in->message.body, &body_limits, true, ret_body, err));
+    const struct value_limits limits = body_tree_limits(in->message.body);
+
+    TRY(msgpack_read(in->arena, in->message.body, &limits, true, ret_body, err));
     if (ret_body->kind != VALUE_MAP) {
         return err_set(err, ERR_MALFORMED, "the body is not a map");
     }

@@ -159,6 +159,68 @@ TEST(batches, of_which_nothing_stands_are_refused)
     CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
 }
 
+/* Lists in a list. */
+static const char *nested(struct world *world, int depth)
+{
+    char *text = arena_get(world->arena, 2 * (size_t)depth + 1);
+
+    memset(text, '[', (size_t)depth);
+    memset(text + depth, ']', (size_t)depth);
+    text[2 * depth] = '\0';
+    return text;
+}
+
+/* PRT_DEPTH_MAX can be 128; what lies around the lists makes that up. */
+TEST(batches, and_heads_may_be_as_deep_as_can_be_set)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_message(world, "deep", MESSAGE_OPEN,
+                arena_format(world->arena,
+                             "{\"session\":{\"participant_id\":\"p1\",\"role\":\"human_dev\","
+                             "\"consent\":{\"rationales\":true,\"commands\":true,"
+                             "\"snapshots\":true}},\"task\":{\"id\":\"t1\",\"title\":\"Mend\"},"
+                             "\"repo\":{\"origin\":\"https://example.org/gate\","
+                             "\"start_commit\":\"abc\"},"
+                             "\"environment\":{\"metadata\":{\"lists\":%s}}}",
+                             nested(world, 128 - 3)));
+    put_batch(world, "b1",
+              arena_format(world->arena,
+                           "{\"ts\":\"2024-05-01T10:00:01Z\",\"type\":\"annotation\","
+                           "\"payload\":{\"text\":\"one\",\"lists\":%s}}",
+                           nested(world, 128 - 4)));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(http_of(world, 1), 200);
+    put_message(world, "t", MESSAGE_COMPLETE, "{}");
+    validated(world);
+    CHECK_WORKS(finalize(world, "t", &err));
+    CHECK(holds(arena_text(world->arena, document_of(world, "t")), nested(world, 128 - 4)));
+}
+
+/* PRT_BODY_MAX can be 64 MiB, which is more than one event may have. */
+TEST(batches, may_be_as_large_as_can_be_set)
+{
+    enum { NOTES = 20, NOTE_BYTES = 1000 * 1000 };
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(buf) struct buf      events = {0};
+    char                        *text = arena_get(world->arena, NOTE_BYTES + 1);
+
+    memset(text, ' ', NOTE_BYTES);
+    text[NOTE_BYTES] = '\0';
+    for (int i = 0; i < NOTES; i++) {
+        buf_format(&events,
+                   "%s{\"ts\":\"2024-05-01T10:00:%02dZ\",\"type\":\"annotation\","
+                   "\"payload\":{\"text\":\"%s\"}}",
+                   i == 0 ? "" : ",", i, text);
+    }
+    put_batch(world, "b1", arena_text(world->arena, buf_bytes(&events)));
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), NOTES);
+}
+
 static void write_raw(struct world *world)
 {
     struct err err = {0};

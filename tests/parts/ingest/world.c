@@ -184,7 +184,7 @@ void world_free(struct world *world)
 
 /* -------------------------------- deliveries -------------------------------- */
 
-static const struct value_limits limits = {.bytes = 64 << 20, .depth = 64, .values = 4 << 20};
+static const struct value_limits limits = {.bytes = 64 << 20, .depth = 132, .values = 4 << 20};
 
 /* The gateway puts an upload's object before it publishes the message; its bytes tell its key. */
 static void put_object(struct world *world, struct bytes body)
