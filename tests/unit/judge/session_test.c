@@ -87,6 +87,26 @@ TEST(session, refuses_what_is_no_trace_document)
     }
 }
 
+/* PRT_DEPTH_MAX can be 128, for heads and for chunks. */
+TEST(session, takes_what_is_as_deep_as_can_be_set)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct err                   err = {0};
+    struct session               session = {0};
+    char                         deep[2 * 124 + 1] = "";
+    struct bytes                 document;
+
+    memset(deep, '[', 124);
+    memset(deep + 124, ']', 124);
+    document = bytes_of(arena_format(arena,
+                                     "{\"environment\":{\"metadata\":{\"lists\":[%s]}},"
+                                     "\"events\":[\n{\"seq\":0,\"type\":\"cmd_run\",\"cmd\":\"ls\","
+                                     "\"metadata\":{\"lists\":%s}}\n],\"integrity\":{}}",
+                                     deep, deep));
+    CHECK_WORKS(read_in_pieces(arena, document, 50, 1, &session, &err));
+    CHECK_NUMBER(session.count, 1);
+}
+
 TEST(session, takes_a_document_without_events)
 {
     CLEANUP(arena) struct arena *arena = arena_new();

@@ -9,11 +9,12 @@
 enum {
     HEAD_MOST = 16 * 1024 * 1024, /* of the document before its events */
     LINE_MOST = 32 * 1024 * 1024, /* of one event */
-    TAIL_MOST = 16 * 1024 * 1024  /* between the events and integrity */
+    TAIL_MOST = 16 * 1024 * 1024, /* between the events and integrity */
+    DEPTH_MOST = 128              /* what PRT_DEPTH_MAX can be */
 };
 
-static const struct value_limits head_limits = {HEAD_MOST + 16, 64, 500000};
-static const struct value_limits line_limits = {LINE_MOST, 64, 500000};
+static const struct value_limits head_limits = {HEAD_MOST + 16, DEPTH_MOST, 500000};
+static const struct value_limits line_limits = {LINE_MOST, DEPTH_MOST, 500000};
 
 /* Which part of the document comes next; each is taken whole before it is read. */
 enum place { IN_HEAD, IN_EVENTS, IN_TAIL, IN_REST };
