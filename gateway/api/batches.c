@@ -48,7 +48,7 @@ static const struct publish_answers answers = {answer_accepted, NULL, NULL};
 
 static unsigned consent_in(struct exchange *x, struct bytes head)
 {
-    const struct value_limits limits = {.bytes = head.size, .depth = 64, .values = head.size + 1};
+    const struct value_limits limits = {.bytes = head.size, .depth = 128, .values = head.size + 1};
     const struct value       *consent;
     struct value              value;
     struct err                err = {0};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* POST /ingest: whose trace a batch goes to, and what is refused before it travels. */
+#include <string.h>
+
 #include "lib/test.h"
 #include "world.h"
 
@@ -72,6 +74,35 @@ TEST(batches, that_are_wrong_as_a_whole_do_not_travel)
                         "\"developer\":{\"user_id\":\"ann\"},\"events\":[]}");
     CHECK_PROBLEM(&answer, 404, "trace_unknown");
     CHECK_NUMBER(world_seen(world), before);
+}
+
+/* PRT_DEPTH_MAX can be 128. */
+TEST(batches, have_what_their_trace_agreed_to_however_deep_its_head_is)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    char                         deep[2 * 125 + 1] = "";
+    struct message               message = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    memset(deep, '[', 125);
+    memset(deep + 125, ']', 125);
+    world_sql(world, "INSERT INTO traces (trace_id, tenant, opened_us) VALUES ('deep', 'dev', 1)");
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO trace_heads (trace_no, head) SELECT trace_no, '"
+                                  "{\"environment\":{\"metadata\":{\"lists\":%s}},"
+                                  "\"session\":{\"consent\":{\"commands\":true}}}'"
+                                  " FROM traces WHERE trace_id = 'deep'",
+                                  deep));
+    CHECK_NUMBER(world_post(world, "/ingest", DEV_KEY,
+                            "{\"trace_id\":\"deep\",\"repo\":{\"name\":\"o/r\"},"
+                            "\"pr\":{\"pr_id\":\"o/r#1\",\"title\":\"x\"},"
+                            "\"developer\":{\"user_id\":\"ann\"},\"events\":[" EVENT "]}")
+                     .status,
+                 200);
+    CHECK(world_message(world, "batch", &message) != NULL);
+    CHECK_NUMBER(message.consent, CONSENT_COMMANDS);
 }
 
 TEST(batches, are_described_with_everything_else)
