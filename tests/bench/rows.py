@@ -260,7 +260,7 @@ ROWS = {
     "cpu_100": Row("CPU an event, 100 a chunk, 512 connections", {"us": ("<=", 18)},
                    "COPY into trace_events; canonical bytes and hashes", lambda seconds: cpu(seconds, 100), 30),
     "latency": Row("verdict at 1,000 chunks/s", {"p50 ms": ("<=", 5), "p99 ms": ("<=", 25)},
-                   "three ways to the database and a segment's two syncs for few chunks; the cores, which all share",
+                   "three ways to the database and its sync for two or three chunks; the cores, which all share",
                    latency, 20),
     "async": Row("respond-async over a raw publisher, while validate stands still", {"ratio": (">=", 0.45)},
                  "HTTP and JSON share the cores with the broker and the load generator; the raw publisher"
