@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "gateway/http/inside.h"
 
-enum { FILE_TURN = 4 * 1024 * 1024 }; /* of a file, before other connections have theirs */
+enum { FILE_TURN = 1024 * 1024, PUSH_TRIES = 8 }; /* before other connections have their turn */
 
 static const char *reason(int status)
 {
@@ -161,14 +161,17 @@ void answer_open(struct connection *c)
 
 /* ---------------------------------- sending ---------------------------------- */
 
-/* 1: went out, all or in part; 0: there is no room; -1: broken. */
-static int outcome(ssize_t sent)
+/* SENT_ALL: of this try. */
+static enum sent outcome(ssize_t sent)
 {
-    return sent > 0 ? 1 : sent < 0 && errno == EAGAIN ? 0 : sent < 0 && errno == EINTR ? 1 : -1;
+    return sent > 0                      ? SENT_ALL
+           : sent < 0 && errno == EAGAIN ? SENT_BLOCKED
+           : sent < 0 && errno == EINTR  ? SENT_ALL
+                                         : SENT_BROKEN;
 }
 
 /* What is left of the head, and the memory that follows it. */
-static int send_memory(struct connection *c)
+static enum sent send_memory(struct connection *c)
 {
     struct sending *sending = &c->sending;
     struct part    *part = sending->part < sending->parts ? &sending->list[sending->part] : NULL;
@@ -198,7 +201,7 @@ static int send_memory(struct connection *c)
     return outcome(sent);
 }
 
-static int send_file(struct connection *c, struct part *part)
+static enum sent send_file(struct connection *c, struct part *part)
 {
     off_t   offset = part->offset;
     size_t  size = part->left < FILE_TURN ? (size_t)part->left : FILE_TURN;
@@ -208,28 +211,29 @@ static int send_file(struct connection *c, struct part *part)
         part->offset += sent;
         part->left -= sent;
     }
-    return outcome(sent); /* 0 bytes: the file is shorter than it was */
+    return outcome(sent); /* broken: the file is shorter than it was */
 }
 
-int answer_push(struct connection *c)
+enum sent answer_push(struct connection *c)
 {
     struct sending *sending = &c->sending;
 
-    for (;;) {
+    for (int tries = 0; tries < PUSH_TRIES; tries++) {
         struct part *part;
-        int          went;
+        enum sent    sent;
 
         while (sending->part < sending->parts && sending->list[sending->part].left == 0) {
             sending->part++;
         }
         if (sending->head_at == sending->head.size && sending->part == sending->parts) {
-            return 1;
+            return SENT_ALL;
         }
         part = &sending->list[sending->part];
-        went = sending->head_at == sending->head.size && part->data == NULL ? send_file(c, part)
+        sent = sending->head_at == sending->head.size && part->data == NULL ? send_file(c, part)
                                                                             : send_memory(c);
-        if (went <= 0) {
-            return went;
+        if (sent != SENT_ALL) {
+            return sent;
         }
     }
+    return SENT_ENOUGH;
 }

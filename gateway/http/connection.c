@@ -13,7 +13,7 @@
 #include "metric/metric.h"
 
 enum {
-    TURNS = 16, /* requests of one connection before others have theirs */
+    TURNS = 16, /* requests and reads of one connection before others have theirs */
     LINGER_MS = 2000,
     LINGER_MOST = 64 * 1024 * 1024
 };
@@ -142,13 +142,16 @@ static enum step step_linger(struct connection *c, struct bytes *in)
 
 static enum step step_answer(struct connection *c)
 {
-    int sent = answer_push(c);
+    enum sent sent = answer_push(c);
 
-    if (sent < 0) {
+    if (sent == SENT_BROKEN) {
         return close_now(c);
     }
     c->limit_us = idle_limit(c);
-    if (sent == 0) {
+    if (sent == SENT_ENOUGH) {
+        poller_ready(c->poller, c);
+    }
+    if (sent != SENT_ALL) {
         return STEP_STOP;
     }
     request_end(c, true);
@@ -180,10 +183,22 @@ static enum step step(struct connection *c, struct bytes *in)
     return STEP_STOP;
 }
 
+/* What is read beyond the request has to be kept while that is with another thread: of bodies that
+ * say how long they are nothing is, of others no more than of a head. */
+static size_t read_most(const struct connection *c, size_t have)
+{
+    size_t most = c->phase == PHASE_LINGER                     ? POLLER_ROOM
+                  : c->phase == PHASE_BODY && !c->head.chunked ? (size_t)c->body_left
+                                                               : HEAD_MOST + 1;
+
+    return most < POLLER_ROOM - have ? most : POLLER_ROOM - have;
+}
+
 /* Reads behind what is left of `in`. 1: there is more; 0: not now; -1: the connection is gone. */
 static int read_more(struct connection *c, struct bytes *in)
 {
     uint8_t *room = c->poller->room;
+    size_t   most = read_most(c, in->size);
     ssize_t  got;
 
     if (!c->readable) {
@@ -192,7 +207,7 @@ static int read_more(struct connection *c, struct bytes *in)
     memmove(room, in->data, in->size);
     in->data = room;
     do {
-        got = recv(c->fd, room + in->size, POLLER_ROOM - in->size, 0);
+        got = recv(c->fd, room + in->size, most, 0);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) {
         c->readable = false;
@@ -203,7 +218,7 @@ static int read_more(struct connection *c, struct bytes *in)
     }
     /* Less than there was room for: all that was there. What comes now is told anew; only the end
      * was told already, if it was there. */
-    c->readable = (size_t)got == POLLER_ROOM - in->size || c->hung_up;
+    c->readable = (size_t)got == most || c->hung_up;
     in->size += (size_t)got;
     return 1;
 }
@@ -226,6 +241,10 @@ void connection_run(struct connection *c)
         if (what == STEP_GONE) {
             return;
         }
+        if ((what == STEP_MORE || before == PHASE_ANSWER) && what != STEP_STOP && ++turns > TURNS) {
+            poller_ready(poller, c);
+            break;
+        }
         if (what == STEP_MORE) {
             int got = read_more(c, &in);
 
@@ -234,9 +253,6 @@ void connection_run(struct connection *c)
                 return;
             }
             what = got == 0 ? STEP_STOP : STEP_ON;
-        } else if (what == STEP_ON && before == PHASE_ANSWER && ++turns == TURNS) {
-            poller_ready(poller, c);
-            break;
         }
     }
     if (in.size > 0) {

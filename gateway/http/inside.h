@@ -181,8 +181,13 @@ void      request_end(struct connection *c, bool sent);
 
 /* -------- answer.c -------- */
 void answer_open(struct connection *c);
-/* 1: all is sent; 0: there is no room for more; -1: the connection is broken. */
-int  answer_push(struct connection *c);
+enum sent {
+    SENT_ALL,
+    SENT_BLOCKED, /* there is no room for more; an event tells when there is */
+    SENT_ENOUGH,  /* others have their turn */
+    SENT_BROKEN
+};
+enum sent answer_push(struct connection *c);
 void answer_drop(struct answer *answer); /* closes a file nobody sent */
 
 /* -------- exchange.c: has those waits end whose deadline is over, or all -------- */

@@ -46,7 +46,8 @@ def respond_async(seconds):
     nobody behind it either. Beside it the same while validate works on what comes."""
     load = ("--events", 10, "--seconds", seconds // 2, "--raw", *BUSY)
     with Farm() as farm:
-        alone, working = farm.bench("--outage", *load), farm.bench("--async", *load)
+        rounds = sorted((farm.bench("--outage", *load) for _ in range(3)), key=lambda one: one["ratio_to_raw_publisher"])
+        alone, working = rounds[1], farm.bench("--async", *load)
     return {"ratio": alone["ratio_to_raw_publisher"], "raw/s": alone["raw_publisher_chunks_per_s"],
             "ours/s": alone["chunks_per_s"], "ratio while validate works": working["ratio_to_raw_publisher"],
             "ours/s while validate works": working["chunks_per_s"]}
