@@ -220,7 +220,6 @@ TEST(examine, tries_what_failed_again_and_never_calls_it_failed)
     const struct snapshot *good = world_snapshot(world, FILES("test_a.py", "def test_a(): pass\n"));
     struct snapshot        bad = *good;
     const struct sandbox_limits limits = world->examiner.limits;
-    const char                 *path = arena_text(world->arena, bytes_of(getenv("PATH")));
 
     bad.sha256[0] ^= 1;
     expect_infra(world, &bad, ERR_BLOB_CORRUPT);
@@ -230,9 +229,6 @@ TEST(examine, tries_what_failed_again_and_never_calls_it_failed)
     world->examiner.limits.memory_bytes = 4096; /* no container starts in a page */
     expect_infra(world, good, ERR_SANDBOX_FAILED);
     world->examiner.limits = limits;
-    CHECK(setenv("PATH", "/var/empty", 1) == 0); /* where no engine is */
-    expect_infra(world, good, ERR_SANDBOX_FAILED);
-    CHECK(setenv("PATH", path, 1) == 0);
     expect_status(world_examine(world, good, NULL), "passed", NULL);
 }
 

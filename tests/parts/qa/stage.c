@@ -277,6 +277,8 @@ TEST(stage, does_not_run_the_tests_of_an_erased_trace)
 
 /* -------- what another trace has too -------- */
 
+enum { OBJECTS_MOST = 1000 }; /* hundreds, if all tests have run */
+
 /* What lies there by its content, but for `snapshot`. */
 static size_t objects_list(struct blob_store *blob, struct arena *arena,
                            const struct snapshot *snapshot, const char **ret_keys, size_t most)
@@ -287,7 +289,7 @@ static size_t objects_list(struct blob_store *blob, struct arena *arena,
     struct err         err = {0};
 
     CHECK_WORKS(
-        blob_list(blob, arena, BUCKET_ARTIFACTS, "sha256/", "", 1000, &entries, &count, &err));
+        blob_list(blob, arena, BUCKET_ARTIFACTS, "sha256/", "", OBJECTS_MOST, &entries, &count, &err));
     for (size_t i = 0; i < count; i++) {
         if (strcmp(entries[i].key, snapshot->key) != 0 && others < most) {
             ret_keys[others++] = entries[i].key;
@@ -299,8 +301,8 @@ static size_t objects_list(struct blob_store *blob, struct arena *arena,
 /* The object store is that of all tests here. */
 static void objects_clear(struct bench *bench, const struct snapshot *snapshot)
 {
-    const char *keys[100];
-    size_t      count = objects_list(bench->world->blob, bench->arena, snapshot, keys, 100);
+    const char *keys[OBJECTS_MOST];
+    size_t      count = objects_list(bench->world->blob, bench->arena, snapshot, keys, OBJECTS_MOST);
     struct err  err = {0};
 
     for (size_t i = 0; i < count; i++) {
@@ -353,8 +355,8 @@ static void erase_the_same(struct store *store, struct blob_store *blob, struct 
                            const struct snapshot *snapshot)
 {
     CLEANUP(rows) struct rows *rows = NULL;
-    const char                *keys[100];
-    size_t                     count = objects_list(blob, arena, snapshot, keys, 100);
+    const char                *keys[OBJECTS_MOST];
+    size_t                     count = objects_list(blob, arena, snapshot, keys, OBJECTS_MOST);
     struct err                 err = {0};
 
     CHECK_WORKS(store_run(store, &add_other, NULL, &rows, &err));
@@ -417,7 +419,7 @@ TEST(stage, leaves_no_log_of_a_trace_that_is_erased_as_its_tests_end)
 {
     BENCH();
     const struct snapshot *snapshot = good(world);
-    const char            *keys[100];
+    const char            *keys[OBJECTS_MOST];
 
     snapshot_add(bench, "final_workspace_snapshot", snapshot);
     objects_clear(bench, snapshot);
@@ -425,7 +427,7 @@ TEST(stage, leaves_no_log_of_a_trace_that_is_erased_as_its_tests_end)
         CHECK_WORKS(store_run(bench->farm.store, &erase_as_it_is_noted[i], NULL, NULL, &err));
     }
     CHECK_FAILS(deliver(bench, true, &err), ERR_TRACE_ERASED);
-    CHECK_NUMBER(objects_list(world->blob, bench->arena, snapshot, keys, 100), 0);
+    CHECK_NUMBER(objects_list(world->blob, bench->arena, snapshot, keys, OBJECTS_MOST), 0);
 }
 
 /* -------- the log of a running job -------- */
