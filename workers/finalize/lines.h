@@ -3,7 +3,8 @@
  * lines.h - the stored lines of a trace, one after the other, in bounded memory.
  *
  * Reads the rows of its chained chunks page by page and the segments block by block, ranges that
- * lie side by side as one; what a row keeps comes with it. On the way it notes which chunk_seqs are missing and what was redacted.
+ * lie side by side as one; what a row keeps comes with it. On the way it notes which chunk_seqs
+ * are missing and what was redacted.
  */
 #ifndef PRT_WORKERS_FINALIZE_LINES_H
 #define PRT_WORKERS_FINALIZE_LINES_H
