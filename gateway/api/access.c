@@ -2,7 +2,6 @@
 /*
  * access.c - may this caller do this? Asked when a request's head is in, before its body is kept.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -97,25 +96,17 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
 
 enum { UNKNOWN_BODY_MOST = 64 * 1024 };
 
-/* Who is nobody yet gets little of the memory for bodies, or anybody could fill it. */
-static bool body_is_small(struct exchange *x)
-{
-    const char *length = exchange_field(x, "Content-Length");
-
-    return length == NULL ? exchange_field(x, "Transfer-Encoding") == NULL
-                          : strtoll(length, NULL, 10) <= UNKNOWN_BODY_MOST;
-}
-
 static int refuse_key(struct err *err)
 {
     return err_set(err, ERR_UNAUTHORIZED, "the farm does not know this API key, or it was revoked");
 }
 
 /* It may have been made a moment ago. Where the body is small it is kept, and gateway_enter looks
- * again; where not, the key is looked up until the request is sent again. */
+ * again; where not, the key is looked up until the request is sent again: who is nobody yet gets
+ * little of the memory for bodies, or anybody could fill it. */
 static int admit_unknown(struct exchange *x, const char *secret, struct err *err)
 {
-    if (body_is_small(x)) {
+    if (x->body_promised >= 0 && x->body_promised <= UNKNOWN_BODY_MOST) {
         caller_of(x)->unknown = arena_text(x->arena, bytes_of(secret));
         return 0;
     }

@@ -37,6 +37,7 @@ struct exchange {
     struct arena           *arena;
     struct buf              body; /* whole when `handle` runs, unless the route takes pieces */
     int64_t                 body_total; /* bytes received, pieces included */
+    int64_t                 body_promised; /* by Content-Length; -1: in chunks, nobody knows */
     int64_t                 began_us;   /* clock_us when the head was in */
     int64_t                 began_mono_us; /* the same by clock_mono_us */
     int64_t                 whole_us;   /* clock_us when the body was whole */

@@ -94,15 +94,14 @@ void request_end(struct connection *c, bool sent)
 static int check_size(struct exchange *x, struct err *err)
 {
     struct http_server *server = x->server;
-    int64_t             length = connection_of(x)->head.length;
     int64_t             most = x->route->most_bytes;
 
     x->inside->body_most = most == MOST_BODY     ? server->settings.body_most
                            : most == MOST_STREAM ? server->settings.stream_most
                                                  : most;
-    if (length > x->inside->body_most) {
+    if (x->body_promised > x->inside->body_most) {
         return err_set(err, ERR_TOO_LARGE, "the body has %lld bytes, %lld are accepted here",
-                       (long long)length, (long long)x->inside->body_most);
+                       (long long)x->body_promised, (long long)x->inside->body_most);
     }
     return 0;
 }
@@ -158,7 +157,7 @@ void request_refuse(struct connection *c, const struct err *err)
  * first, or there is too much to come. */
 static enum step refuse_head(struct connection *c, const struct err *err)
 {
-    if (c->head.expects || c->head.length > DISCARD_MOST) {
+    if (c->head.expects || c->exchange.body_promised > DISCARD_MOST) {
         request_refuse(c, err);
         return STEP_ON;
     }
@@ -171,7 +170,7 @@ static void begin_body(struct connection *c)
 {
     c->phase = PHASE_BODY;
     c->chunked = (struct chunked){0};
-    c->body_left = c->head.length > 0 ? c->head.length : 0;
+    c->body_left = c->exchange.body_promised;
     c->limit_us = c->poller->now_us + c->exchange.server->settings.body_ms * 1000;
 }
 
@@ -187,6 +186,7 @@ enum step request_head(struct connection *c, char *head, size_t size)
     }
     x->method = c->head.method;
     x->path = c->head.path;
+    x->body_promised = c->head.chunked ? -1 : c->head.length > 0 ? c->head.length : 0;
     c->close_after = !c->head.keep;
     take_ids(x);
     begin_body(c);
@@ -195,7 +195,7 @@ enum step request_head(struct connection *c, char *head, size_t size)
     }
     /* Into an empty send buffer; a client that gets nothing sends its body after a moment anyway.
      */
-    if (c->head.expects && (c->head.chunked || c->head.length > 0)) {
+    if (c->head.expects && x->body_promised != 0) {
         (void)!send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     return STEP_ON;
@@ -248,8 +248,8 @@ static int keep_piece(struct exchange *x, struct bytes piece, struct err *err)
         }
     }
     if (x->route->piece == NULL && x->body.size + piece.size > x->body.room &&
-        connection_of(x)->head.length > 0) {
-        int64_t left = connection_of(x)->head.length - x->body_total;
+        x->body_promised > 0) {
+        int64_t left = x->body_promised - x->body_total;
 
         buf_reserve(&x->body, x->body_total == 0 && left > BODY_FIRST ? BODY_FIRST : (size_t)left);
     }
