@@ -404,18 +404,25 @@ int events_add(struct store *store, struct arena *arena, const struct event_reco
     return store_send(store, &chunk_statements[ADD_EVENTS], &args, (int64_t)count, err);
 }
 
+static int page_ask(struct store *store, struct arena *arena, int statement, int64_t trace_no,
+                    int64_t after, size_t most, struct rows **ret_rows, struct err *err)
+{
+    struct args args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    args_whole(&args, after);
+    args_whole(&args, (int64_t)most);
+    return store_run(store, &chunk_statements[statement], &args, ret_rows, err);
+}
+
 int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no, int64_t after,
                    size_t most, struct stored_chunk **ret_chunks, size_t *ret_count,
                    struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
     struct stored_chunk       *list;
 
-    args_whole(&args, trace_no);
-    args_whole(&args, after);
-    args_whole(&args, (int64_t)most);
-    TRY(store_run(store, &chunk_statements[CHAINED], &args, &rows, err));
+    TRY(page_ask(store, arena, CHAINED, trace_no, after, most, &rows, err));
     list = arena_zero(arena, rows_count(rows), sizeof(*list));
     for (size_t i = 0; i < rows_count(rows); i++) {
         list[i].chunk_seq = rows_whole(rows, i, 0);
@@ -436,13 +443,9 @@ int chunks_kept(struct store *store, struct arena *arena, int64_t trace_no, int6
                 size_t most, struct stored_chunk **ret_chunks, size_t *ret_count, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
-    struct args                args = args_start(arena);
     struct stored_chunk       *list;
 
-    args_whole(&args, trace_no);
-    args_whole(&args, after);
-    args_whole(&args, (int64_t)most);
-    TRY(store_run(store, &chunk_statements[KEPT], &args, &rows, err));
+    TRY(page_ask(store, arena, KEPT, trace_no, after, most, &rows, err));
     list = arena_zero(arena, rows_count(rows), sizeof(*list));
     for (size_t i = 0; i < rows_count(rows); i++) {
         list[i].chunk_seq = rows_whole(rows, i, 0);
