@@ -36,6 +36,11 @@ def matches(selector, labels):
     return True
 
 
+# What other programs write besides their data: a variable that names the folder, or the folder itself.
+# They do not start, or fail some day, where that is not a mount.
+WRITTEN = {"minio": ["$HOME"], "postgres": ["/dev/shm", "/var/run/postgresql", "/tmp"]}
+
+
 class Overlay:
     def __init__(self, name, docs):
         self.name = name
@@ -125,6 +130,10 @@ class Overlay:
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in volumes and kind != "StatefulSet":
                 self.complain(at, "mounts", mount["name"], "which is no volume")
+        mounted = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+        for path in WRITTEN.get(container["name"], []):
+            if (settings.get(path[1:]) if path[0] == "$" else path) not in mounted:
+                self.complain(at, "cannot write to", path)
         self.check_values(at, settings)
 
     def check_values(self, at, settings):
