@@ -65,9 +65,9 @@ int farm_blob_open(struct blob_store **ret_blob, const struct config *config, st
     return blob_store_open(ret_blob, &settings, err);
 }
 
-static int open_stream(struct farm *farm, const char *program, struct err *err)
+int farm_stream_open(struct stream **ret_stream, const struct config *config, const char *program,
+                     struct err *err)
 {
-    const struct config         *config = farm->config;
     const struct stream_settings settings = {
         .url = config->nats_url,
         .user = config->nats_user,
@@ -80,7 +80,12 @@ static int open_stream(struct farm *farm, const char *program, struct err *err)
         .publish_window = (int)config->publish_window,
     };
 
-    TRY(stream_open(&farm->stream, &settings, err));
+    return stream_open(ret_stream, &settings, err);
+}
+
+static int open_stream(struct farm *farm, const char *program, struct err *err)
+{
+    TRY(farm_stream_open(&farm->stream, farm->config, program, err));
     if (stream_setup(farm->stream, err) < 0) {
         stream_close(TAKE(farm->stream));
         return -1;

@@ -30,6 +30,9 @@ WARN_UNUSED int farm_open(struct farm *ret_farm, const struct config *config, un
                           const char *program, int64_t wait_ms, struct err *err);
 void            farm_close(struct farm *farm);
 
+/* A connection; the streams themselves are made by farm_open. `program` as the server shows it. */
+WARN_UNUSED int farm_stream_open(struct stream **ret_stream, const struct config *config,
+                                 const char *program, struct err *err);
 WARN_UNUSED int farm_store_open(struct store **ret_store, const struct config *config,
                                 struct err *err);
 WARN_UNUSED int farm_blob_open(struct blob_store **ret_blob, const struct config *config,

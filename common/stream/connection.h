@@ -44,6 +44,7 @@ struct pump {
     atomic_bool     asleep; /* and wants to be woken for it */
     atomic_bool     stopping;
     bool            sent_all, crowded, runs;
+    bool            driven; /* by an event loop of the caller's: stream_drive */
     int64_t         ended_us; /* the last round */
     pthread_t       thread;
 };
@@ -98,6 +99,8 @@ int        pump_open(struct stream *stream, struct err *err); /* before the conn
 natsStatus pump_options(struct stream *stream, natsOptions *options);
 int        pump_start(struct stream *stream, struct err *err); /* once connected */
 void       pump_stop(struct stream *stream); /* before the connection is closed */
+bool       pump_is_ours(struct stream *stream); /* this thread writes and reads */
+void       pump_push(struct stream *stream, int wait_ms); /* writes; waits for room if it must */
 void       pump_done(struct stream *stream);
 
 /* What has come, to whom it is for. On the pump's thread, each round. */

@@ -305,6 +305,21 @@ static int check_subject(const char *subject, struct err *err)
     return *subject == '\0' ? err_set(err, ERR_BUG, "a subject is empty") : 0;
 }
 
+/* The lock is held. A place that comes free is told; that the server has read is only seen. */
+static void wait_for_room(struct stream *stream, int64_t now, int64_t until)
+{
+    struct publisher *publisher = &stream->publisher;
+
+    if (pump_is_ours(stream)) {
+        (void)pthread_mutex_unlock(&publisher->lock);
+        pump_push(stream, UNSENT_LOOK_US / 1000);
+        (void)pthread_mutex_lock(&publisher->lock);
+    } else {
+        wait_until(&publisher->came_free, &publisher->lock,
+                   publisher->first_free < 0 ? until : now + UNSENT_LOOK_US);
+    }
+}
+
 /* With wait_us > 0 waits so long for a place in the window. */
 static int publish_in_slot(struct stream *stream, const struct publication *what, int64_t wait_us,
                            publish_done done, void *arg, struct err *err)
@@ -322,9 +337,7 @@ static int publish_in_slot(struct stream *stream, const struct publication *what
     (void)pthread_mutex_lock(&publisher->lock);
     for (int64_t now = since; may_publish_later(stream, now, since, wait_us);
          now = clock_mono_us()) {
-        /* A place that comes free is told; that the server has read is only seen. */
-        wait_until(&publisher->came_free, &publisher->lock,
-                   publisher->first_free < 0 ? since + wait_us : now + UNSENT_LOOK_US);
+        wait_for_room(stream, now, since + wait_us);
     }
     if (publisher->first_free < 0 || publisher->unread_for_long) {
         int failed = overloaded(stream, err);

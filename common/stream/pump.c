@@ -12,8 +12,12 @@
  *
  * Where rounds follow each other closely it takes a breath before the next: what comes meanwhile
  * shares one write here, one read at the server, and one wake-up of whoever waits for it.
+ *
+ * The gateway's event loops do without the thread: each drives a connection of its own, and what a
+ * request publishes, its acknowledgement and its verdict never leave the loop's thread.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,11 +32,15 @@ enum {
     BREATH_US = 300
 };
 
+/* What this thread writes and reads for. It writes before it sleeps: nobody has to wake it for what
+ * it has published itself. */
+static _Thread_local struct pump *driving;
+
 /* ------------------------- what the library's connection asks for ------------------------- */
 
 static void wake(struct pump *pump)
 {
-    if (atomic_exchange(&pump->asleep, false)) {
+    if (driving != pump && atomic_exchange(&pump->asleep, false)) {
         (void)!eventfd_write(pump->wake_fd, 1);
     }
 }
@@ -112,18 +120,19 @@ static void breathe(struct pump *pump)
     }
 }
 
+static bool may_write(struct pump *pump)
+{
+    return atomic_load(&pump->wanted) && !pump->crowded;
+}
+
 /* True if there is something to read. */
-static bool wait_for_work(struct pump *pump)
+static bool look(struct pump *pump, int wait_ms)
 {
     struct epoll_event events[4];
     bool               readable = false;
     eventfd_t          count;
-    int                ready;
+    int                ready = epoll_wait(pump->epoll_fd, events, 4, wait_ms);
 
-    atomic_store(&pump->asleep, true);
-    ready = epoll_wait(pump->epoll_fd, events, 4,
-                       atomic_load(&pump->wanted) && !pump->crowded ? 0 : LOOK_MS);
-    atomic_store(&pump->asleep, false);
     for (int i = 0; i < ready; i++) {
         if (events[i].data.fd == pump->wake_fd) {
             (void)!eventfd_read(pump->wake_fd, &count);
@@ -134,6 +143,16 @@ static bool wait_for_work(struct pump *pump)
             watch(pump, events[i].data.fd, EPOLLIN);
         }
     }
+    return readable;
+}
+
+static bool wait_for_work(struct pump *pump)
+{
+    bool readable;
+
+    atomic_store(&pump->asleep, true);
+    readable = look(pump, may_write(pump) ? 0 : LOOK_MS);
+    atomic_store(&pump->asleep, false);
     return readable;
 }
 
@@ -151,24 +170,72 @@ static void write_some(struct pump *pump)
     }
 }
 
+static void turn(struct stream *stream, bool readable)
+{
+    write_some(&stream->pump);
+    if (readable) {
+        natsConnection_ProcessReadEvent(stream->pump.nc);
+    }
+    publisher_round(stream);
+    replies_round(stream);
+}
+
 static void *pump_run(void *arg)
 {
     struct stream *stream = arg;
     struct pump   *pump = &stream->pump;
 
+    driving = pump;
     while (!atomic_load(&pump->stopping)) {
         bool readable = wait_for_work(pump);
 
         breathe(pump);
-        write_some(pump);
-        if (readable) {
-            natsConnection_ProcessReadEvent(pump->nc);
-        }
-        publisher_round(stream);
-        replies_round(stream);
+        turn(stream, readable);
         pump->ended_us = clock_mono_us();
     }
     return NULL;
+}
+
+/* ------------------------------- on the caller's event loop ------------------------------- */
+
+void stream_drive(struct stream *stream, int *ret_fd)
+{
+    struct pump *pump = &stream->pump;
+
+    pump_stop(stream);
+    pump->driven = true;
+    atomic_store(&pump->asleep, true);
+    *ret_fd = pump->epoll_fd;
+}
+
+void stream_round(struct stream *stream, bool readable)
+{
+    struct pump *pump = &stream->pump;
+
+    driving = pump;
+    atomic_store(&pump->asleep, false);
+    turn(stream, readable && look(pump, 0));
+    /* What another thread publishes from here on wakes the loop. */
+    atomic_store(&pump->asleep, true);
+    if (may_write(pump)) {
+        write_some(pump);
+    }
+}
+
+bool pump_is_ours(struct stream *stream)
+{
+    return driving == &stream->pump;
+}
+
+void pump_push(struct stream *stream, int wait_ms)
+{
+    struct pump  *pump = &stream->pump;
+    struct pollfd room = {.fd = atomic_load(&pump->fd), .events = POLLOUT};
+
+    if (pump->crowded) {
+        (void)poll(&room, 1, wait_ms);
+    }
+    write_some(pump);
 }
 
 /* ------------------------------------- open, close ------------------------------------- */
@@ -192,6 +259,7 @@ int pump_start(struct stream *stream, struct err *err)
 {
     int failed = pthread_create(&stream->pump.thread, NULL, pump_run, stream);
 
+    driving = driving == &stream->pump ? NULL : driving; /* no longer this thread */
     if (failed != 0) {
         errno = failed;
         return err_errno(err, "starting the event loop of NATS");
@@ -208,6 +276,7 @@ void pump_stop(struct stream *stream)
         atomic_store(&pump->stopping, true);
         (void)!eventfd_write(pump->wake_fd, 1);
         (void)pthread_join(pump->thread, NULL);
+        atomic_store(&pump->stopping, false);
         pump->runs = false;
     }
 }

@@ -277,6 +277,11 @@ void stream_close(struct stream *stream)
     if (stream == NULL) {
         return;
     }
+    if (stream->pump.driven) {
+        struct err unused = {0};
+
+        (void)pump_start(stream, &unused); /* the event loop is gone */
+    }
     if (stream->pump.runs && natsConnection_Status(stream->nc) == NATS_CONN_STATUS_CONNECTED) {
         /* Closing drops what lies in the buffer. */
         (void)natsConnection_FlushTimeout(stream->nc, LAST_WORDS_MS);

@@ -4,8 +4,8 @@
  *
  * A connection reconnects by itself for ever; while it is gone calls fail with STREAM_DOWN and
  * nothing waits without end. A stream at its size limit is STREAM_FULL. Safe from several threads
- * unless a function says otherwise; callbacks run on a thread of the connection (pump.c) and must
- * neither block nor call what waits for the server.
+ * unless a function says otherwise; callbacks run on a thread of the connection (pump.c), or on the
+ * event loop that drives it, and must neither block nor call what waits for the server.
  */
 #ifndef PRT_STREAM_STREAM_H
 #define PRT_STREAM_STREAM_H
@@ -43,6 +43,15 @@ WARN_UNUSED int stream_setup(struct stream *stream, struct err *err);
 
 WARN_UNUSED int stream_check(struct stream *stream, int64_t timeout_ms, struct err *err);
 
+/* From now on, until stream_close, an event loop of the caller's does what the connection's own
+ * thread did: it calls stream_round before it first waits for events, *ret_fd's among them, and then
+ * after each of its rounds, so that what was published in one goes out in one write. Calls that wait
+ * for the server are for other threads then. */
+void stream_drive(struct stream *stream, int *ret_fd);
+/* Writes what was published, reads what has come if `readable`, runs callbacks; waits for nothing.
+ * One thread's. */
+void stream_round(struct stream *stream, bool readable);
+
 /* ---------------------------------- publishing ---------------------------------- */
 
 /* Headers of our messages. Msg-Id is the stream's duplicate check. A message without any is cheaper
@@ -71,7 +80,8 @@ WARN_UNUSED int stream_publish_all(struct stream *stream, const struct publicati
  * is called exactly once, later or before the return, with failed NULL when the stream has stored
  * it at seq. A failed one may be stored nevertheless: its answer may be what was lost. -1
  * (OVERLOADED: the window is full or the server reads nothing, STREAM_DOWN, TOO_LARGE): done is
- * never called. Not to be called from a callback. */
+ * never called. Not to be called from a callback. On the event loop that drives the stream it waits
+ * as well, and writes meanwhile. */
 typedef void (*publish_done)(void *arg, uint64_t seq, const struct err *failed);
 WARN_UNUSED int stream_publish_async(struct stream *stream, const struct publication *what,
                                      publish_done done, void *arg, struct err *err);

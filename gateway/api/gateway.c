@@ -237,6 +237,52 @@ static int raise_files(const struct config *config, struct err *err)
     return 0;
 }
 
+static void loop_round(void *arg, bool ready)
+{
+    struct gateway_loop *loop = arg;
+
+    stream_round(loop->stream, ready);
+}
+
+/* Each event loop has a connection of its own to NATS: what a request publishes, its acknowledgement
+ * and its verdict stay on one thread. With one for all between, acknowledging took 60 us of the
+ * gateway's CPU instead of 46, and cores were idle while the threads waited for each other. */
+static int open_loops(struct gateway *gateway, struct err *err)
+{
+    const struct config *config = gateway->config;
+
+    gateway->loops = mem_zero((size_t)config->http_threads, sizeof(*gateway->loops));
+    gateway->guests = mem_zero((size_t)config->http_threads, sizeof(*gateway->guests));
+    for (int i = 0; i < config->http_threads; i++) {
+        struct gateway_loop *loop = &gateway->loops[i];
+
+        if (i == 0) {
+            loop->stream = gateway->farm.stream;
+        } else {
+            TRY(farm_stream_open(&loop->stream, config, "prt-gateway", err));
+        }
+        TRY(stream_listen(loop->stream, publish_reply_came, gateway, &loop->inbox, err));
+    }
+    for (int i = 0; i < config->http_threads; i++) {
+        struct gateway_loop *loop = &gateway->loops[i];
+
+        gateway->guests[i] = (struct http_guest){.round = loop_round, .arg = loop};
+        stream_drive(loop->stream, &gateway->guests[i].fd);
+    }
+    return 0;
+}
+
+/* From here on no verdict looks for its request. */
+static void close_loops(struct gateway *gateway)
+{
+    for (int i = 1; gateway->loops != NULL && i < gateway->config->http_threads; i++) {
+        stream_close(gateway->loops[i].stream);
+    }
+    farm_close(&gateway->farm);
+    mem_free(gateway->loops);
+    mem_free(gateway->guests);
+}
+
 static int open_server(struct gateway *gateway, struct err *err)
 {
     const struct config       *config = gateway->config;
@@ -254,6 +300,7 @@ static int open_server(struct gateway *gateway, struct err *err)
         .route_count = gateway_route_count,
         .admit = gateway_admit,
         .enter = gateway_enter,
+        .guests = gateway->guests,
         .owner = gateway,
     };
 
@@ -277,10 +324,10 @@ static int open_all(struct gateway *gateway, struct err *err)
     gateway->rates = rates_new(config->key_rate);
     gateway->keys = keys_new(config->dev_key);
     TRY(farm_open(&gateway->farm, config, FARM_STREAM, "prt-gateway", START_WAIT_MS, err));
-    TRY(stream_listen(gateway->farm.stream, publish_reply_came, gateway, &gateway->inbox, err));
     TRY(readers_open(&gateway->readers, config, (size_t)config->reader_threads, gateway->keys,
                      err));
     TRY(readers_open(&gateway->checker, config, 1, NULL, err));
+    TRY(open_loops(gateway, err));
     return open_server(gateway, err);
 }
 
@@ -306,7 +353,7 @@ void gateway_close(struct gateway *gateway, int64_t grace_ms)
         http_server_drain(gateway->server, grace_ms);
         http_server_stop(gateway->server);
     }
-    farm_close(&gateway->farm); /* from here on no verdict looks for its request */
+    close_loops(gateway);
     http_server_close(gateway->server);
     readers_close(gateway->readers);
     readers_close(gateway->checker);

@@ -27,10 +27,17 @@ struct readiness {
     bool        ready;
 };
 
+/* What each of the server's event loops has of its own. */
+struct gateway_loop {
+    struct stream *stream;
+    const char    *inbox; /* where verdicts come for what it published */
+};
+
 struct gateway {
     const struct config *config;
-    struct farm          farm;   /* its stream; readers open the rest for themselves */
-    const char          *inbox; /* where verdicts come */
+    struct farm          farm;  /* its stream is the first loop's; readers open the rest */
+    struct gateway_loop *loops; /* config->http_threads of them */
+    struct http_guest   *guests; /* the same streams, for the server */
     struct tokens       *tokens;
     struct keys         *keys;
     struct readers      *readers;
@@ -56,6 +63,10 @@ bool gateway_enter(struct exchange *x);
 static inline struct gateway *gateway_of(struct exchange *x)
 {
     return x->owner;
+}
+static inline struct gateway_loop *loop_of(struct exchange *x)
+{
+    return &gateway_of(x)->loops[exchange_loop(x)];
 }
 static inline struct caller *caller_of(struct exchange *x)
 {

@@ -16,8 +16,13 @@ void health_show(struct exchange *x)
 
 static int check_stream(struct reader *reader, struct exchange *x, struct err *err)
 {
+    struct gateway *gateway = gateway_of(x);
+
     (void)reader;
-    return stream_check(gateway_of(x)->farm.stream, CHECK_MS, err);
+    for (int i = 0; i < gateway->config->http_threads; i++) {
+        TRY(stream_check(gateway->loops[i].stream, CHECK_MS, err));
+    }
+    return 0;
 }
 
 static int check_store(struct reader *reader, struct exchange *x, struct err *err)

@@ -182,7 +182,7 @@ static struct message envelope(struct exchange *x, const struct publish *publish
         message.idempotency_key = bytes_of(publish->idempotency_key);
     }
     if (publish->wants_verdict) {
-        message.reply = bytes_of(arena_format(x->arena, "%s.%llx", gateway_of(x)->inbox,
+        message.reply = bytes_of(arena_format(x->arena, "%s.%llx", loop_of(x)->inbox,
                                               (unsigned long long)exchange_next_ticket(x)));
     }
     return message;
@@ -191,7 +191,7 @@ static struct message envelope(struct exchange *x, const struct publish *publish
 /* The exchange may be another's as soon as it waits, so all the publication needs lies here. */
 static void send_message(struct exchange *x, const struct publish *publish, struct bytes message)
 {
-    struct stream     *stream = gateway_of(x)->farm.stream;
+    struct stream     *stream = loop_of(x)->stream;
     struct waiting    *waiting = arena_zero(x->arena, 1, sizeof(*waiting));
     struct flight     *flight = mem_zero(1, sizeof(*flight));
     struct publication publication = {.body = message};

@@ -107,6 +107,11 @@ int exchange_status(const struct exchange *x)
     return x->inside->answer.status;
 }
 
+int exchange_loop(struct exchange *x)
+{
+    return connection_of(x)->poller->number;
+}
+
 /* Paths and stories hold what clients sent; a log line keeps no secret of theirs. */
 static const char *without_secrets(struct exchange *x, const char *text)
 {

@@ -75,6 +75,7 @@ void exchange_refuse(struct exchange *x, const struct err *err);
 void exchange_refuse_with(struct exchange *x, const struct err *err, struct bytes problem);
 void exchange_header(struct exchange *x, const char *name, const char *value); /* at most 10 */
 int  exchange_status(const struct exchange *x); /* of the answer said so far, 0: none */
+int  exchange_loop(struct exchange *x); /* the event loop it came in on, from 0 */
 
 /* -------- handing it on -------- */
 void exchange_hold(struct exchange *x);

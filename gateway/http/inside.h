@@ -14,8 +14,8 @@
  *                            | v        v                           +-----> LINGER --> closed
  *                            +-AWAY -> AWAY --resumed--> ANSWER
  *
- * A connection belongs to its poller's thread in all phases but AWAY: then the exchange is another
- * thread's, and the poller touches neither until it comes back through `resumed`.
+ * A connection belongs to its poller's thread in all phases but AWAY: then the exchange is whoever's
+ * it was handed to, and the poller touches neither until it comes back through `resumed`.
  */
 #ifndef PRT_GATEWAY_HTTP_INSIDE_H
 #define PRT_GATEWAY_HTTP_INSIDE_H
@@ -106,6 +106,8 @@ struct connection {
 enum { POLLER_ROOM = 64 * 1024 };
 struct poller {
     struct http_server *server;
+    int                 number;
+    struct http_guest   guest; /* round NULL: none */
     pthread_t           thread;
     bool                started;
     int                 epoll_fd, wake_fd;
@@ -116,7 +118,7 @@ struct poller {
     unsigned            first_index;
     struct connection  *free, *closed;    /* closed: in this round */
     struct connection  *ready;            /* to be run again without an event */
-    _Atomic(struct connection *) resumed; /* by other threads; the newest first */
+    _Atomic(struct connection *) resumed; /* the newest first */
     _Atomic bool        stop;
     int64_t             now_us; /* monotonic, of this round */
     int64_t             date_s;

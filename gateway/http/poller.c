@@ -29,6 +29,8 @@ enum {
     LISTEN_AGAIN_MS = 100
 };
 
+static _Thread_local struct poller *running; /* on this thread */
+
 /* ---------------------------------- who comes in ---------------------------------- */
 
 static void listen_on(struct poller *poller, bool on)
@@ -93,8 +95,9 @@ void poller_resumed(struct poller *poller, struct connection *c)
         c->next_resumed = first;
     } while (!atomic_compare_exchange_weak_explicit(&poller->resumed, &first, c,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    if (first == NULL) {
-        poller_wake(poller); /* who found others there knows that it is being woken */
+    /* Who found others there knows that it is being woken; who runs it, that it will look. */
+    if (first == NULL && running != poller) {
+        poller_wake(poller);
     }
 }
 
@@ -170,24 +173,46 @@ static void look_at_all(struct poller *poller)
     }
 }
 
+/* True if there is something for the guest. */
+static bool take_events(struct poller *poller, int wait_ms)
+{
+    struct epoll_event events[EVENTS];
+    int                count = epoll_wait(poller->epoll_fd, events, EVENTS, wait_ms);
+    bool               for_guest = false;
+
+    poller->now_us = clock_mono_us();
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == poller) {
+            accept_some(poller);
+        } else if (events[i].data.ptr == &poller->guest) {
+            for_guest = true;
+        } else if (events[i].data.ptr != &poller->wake_fd) {
+            connection_event(events[i].data.ptr, events[i].events);
+        }
+    }
+    return for_guest;
+}
+
+static int wait_ms(const struct poller *poller)
+{
+    return poller->ready != NULL || atomic_load(&poller->resumed) != NULL ? 0
+           : poller->count > 0                                            ? LOOK_MS
+                                                                          : IDLE_LOOK_MS;
+}
+
 static void *poller_run(void *arg)
 {
     struct poller *poller = arg;
     int64_t        look_us = 0;
 
-    while (!atomic_load(&poller->stop)) {
-        struct epoll_event events[EVENTS];
-        int wait_ms = poller->ready != NULL ? 0 : poller->count > 0 ? LOOK_MS : IDLE_LOOK_MS;
-        int count = epoll_wait(poller->epoll_fd, events, EVENTS, wait_ms);
+    bool           for_guest = false;
 
-        poller->now_us = clock_mono_us();
-        for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == poller) {
-                accept_some(poller);
-            } else if (events[i].data.ptr != &poller->wake_fd) {
-                connection_event(events[i].data.ptr, events[i].events);
-            }
+    running = poller;
+    while (!atomic_load(&poller->stop)) {
+        if (poller->guest.round != NULL) {
+            poller->guest.round(poller->guest.arg, for_guest);
         }
+        for_guest = take_events(poller, wait_ms(poller));
         take_resumed(poller);
         run_ready(poller);
         free_closed(poller);
@@ -208,6 +233,7 @@ int poller_open(struct poller **ret_poller, struct http_server *server, int numb
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 
     poller->server = server;
+    poller->number = number;
     poller->most = server->most / (unsigned)server->settings.threads;
     poller->first_index = (unsigned)poller->most * (unsigned)number;
     poller->connections = mem_zero(poller->most, sizeof(struct connection *));
@@ -218,6 +244,13 @@ int poller_open(struct poller **ret_poller, struct http_server *server, int numb
     if (poller->epoll_fd < 0 || poller->wake_fd < 0 ||
         epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &event) < 0) {
         return err_errno(err, "making an event loop");
+    }
+    if (server->settings.guests != NULL) {
+        poller->guest = server->settings.guests[number];
+        event = (struct epoll_event){.events = EPOLLIN, .data.ptr = &poller->guest};
+        if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->guest.fd, &event) < 0) {
+            return err_errno(err, "adding a connection to NATS to an event loop");
+        }
     }
     listen_on(poller, true);
     return poller->listening ? 0 : err_errno(err, "adding the listening socket to an event loop");

@@ -11,6 +11,14 @@
 #include "gateway/http/exchange.h"
 #include "gateway/http/route.h"
 
+/* Another source of events that one event loop looks after beside its connections. */
+struct http_guest {
+    int fd; /* something poll can wait for */
+    /* On the loop's thread, before each of its rounds; `ready`: there is something at fd. */
+    void (*round)(void *arg, bool ready);
+    void *arg;
+};
+
 struct http_settings {
     const char         *listen; /* a numeric address, v4 or v6 */
     int                 port;   /* 0: a free one */
@@ -30,7 +38,8 @@ struct http_settings {
     /* Called before the route's handler: true lets it run. False: this has answered, or has held
      * the exchange and says exchange_again or answers and resumes. NULL: always true. */
     bool (*enter)(struct exchange *x);
-    void *owner;
+    const struct http_guest *guests; /* one for each thread, borrowed; NULL: none */
+    void                    *owner;
 };
 
 WARN_UNUSED int http_server_open(struct http_server **ret_server,
