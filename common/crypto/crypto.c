@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Looked up once: a lookup by name costs more than the digest of an event. */
 static EVP_MD  *sha256_md;
@@ -139,6 +140,16 @@ void hmac_of(struct hmac *hmac, const struct bytes *pieces, size_t count,
         must(EVP_MAC_update(hmac->ctx, pieces[i].data, pieces[i].size));
     }
     must(EVP_MAC_final(hmac->ctx, ret_mac, &size, HASH_BYTES));
+}
+
+uint64_t short_hash(const uint8_t key[SHORT_KEY_BYTES], struct bytes bytes)
+{
+    uint8_t  hash[crypto_shorthash_BYTES];
+    uint64_t number;
+
+    (void)crypto_shorthash(hash, bytes.data, bytes.size, key);
+    memcpy(&number, hash, sizeof(number));
+    return number;
 }
 
 void sign_public_key(const uint8_t seed[KEY_BYTES], uint8_t ret_public[KEY_BYTES])

@@ -18,6 +18,7 @@
 #include "base/err.h"
 
 enum {
+    SHORT_KEY_BYTES = 16,
     HASH_BYTES = 32,
     HASH_HEX = 65, /* with its NUL */
     KEY_BYTES = 32,
@@ -45,6 +46,9 @@ void         hmac_free(struct hmac *hmac); /* wipes the key */
 DEFINE_CLEANUP(hmac, struct hmac *, hmac_free)
 void hmac_of(struct hmac *hmac, const struct bytes *pieces, size_t count,
              uint8_t ret_mac[HASH_BYTES]);
+
+/* -------- SipHash-2-4: no proof of anything, for hash tables that strangers fill -------- */
+uint64_t short_hash(const uint8_t key[SHORT_KEY_BYTES], struct bytes bytes);
 
 /* -------- Ed25519 -------- */
 void sign_public_key(const uint8_t seed[KEY_BYTES], uint8_t ret_public[KEY_BYTES]);

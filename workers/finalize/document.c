@@ -14,13 +14,25 @@ enum { EXTEND_MS = 10 * 1000 };
 
 /* -------------------------------- bytes -------------------------------- */
 
+static int keep_lease(struct writing *doc, struct err *err)
+{
+    int64_t now = clock_mono_us();
+
+    if (now - doc->extended_us < EXTEND_MS * 1000LL) {
+        return 0;
+    }
+    doc->extended_us = now;
+    return delivery_extend(doc->in, err);
+}
+
 int writing_flush(struct writing *doc, struct err *err)
 {
     if (doc->out.bytes.size < FLUSH_BYTES) {
         return 0;
     }
     doc->bytes += (int64_t)doc->out.bytes.size;
-    return behind_put(doc->behind, &doc->out, err);
+    TRY(behind_put(doc->behind, &doc->out, err));
+    return keep_lease(doc, err);
 }
 
 /* "name":<canonical>, if the envelope has it. */
@@ -192,10 +204,6 @@ static int put_events(struct writing *doc, struct lines *lines, struct err *err)
     buf_put_text(&doc->out.bytes, "\"events\":[");
     while ((there = lines_next(lines, &line, err)) > 0) {
         TRY(put_event(doc, line, err));
-        if (clock_mono_us() - doc->extended_us > EXTEND_MS * 1000LL) {
-            doc->extended_us = clock_mono_us();
-            TRY(delivery_extend(doc->in, err));
-        }
     }
     TRY(there);
     TRY(check_chain(doc, err));

@@ -46,6 +46,9 @@ static size_t value_end(struct bytes line, size_t at)
     size_t start = at;
     size_t depth = 0;
 
+    if (at < line.size && line.data[at] == '"') {
+        return text_end(line, at + 1);
+    }
     while (at < line.size) {
         switch (line.data[at]) {
         case '"':
@@ -117,7 +120,7 @@ static bool find_members(struct bytes line, struct bytes *found)
             return false;
         }
         end = value_end(line, colon + 1);
-        if (end == 0 ||
+        if (end == 0 || end == line.size ||
             !keep_member((struct bytes){line.data + name, colon - 1 - name},
                          (struct bytes){line.data + colon + 1, end - colon - 1}, found)) {
             return false;
@@ -136,35 +139,52 @@ static int hex_of(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that a canonical escape stands for; *at moves behind it. -1: no such escape. */
-static int unescape(struct bytes text, size_t *at)
+/* "\u0000" to "\u001f": only control characters are written like this. -1: another. */
+static int unescape_code(struct bytes text, size_t at)
 {
-    static const char letters[] = "\"\\bfnrt";
-    static const char bytes[] = "\"\\\b\f\n\r\t";
-    size_t            i = *at + 1;
-    const char       *letter;
-    int               high;
-    int               low;
+    int high;
+    int low;
 
-    if (i >= text.size || text.data[i] == '\0') {
+    if (text.size - at < 5 || text.data[at + 1] != '0' || text.data[at + 2] != '0') {
         return -1;
     }
-    letter = strchr(letters, text.data[i]);
-    if (letter != NULL) {
-        *at = i + 1;
-        return (uint8_t)bytes[letter - letters];
-    }
-    if (text.data[i] != 'u' || text.size - i < 5 || text.data[i + 1] != '0' ||
-        text.data[i + 2] != '0') {
-        return -1; /* only control characters are written like this */
-    }
-    high = hex_of(text.data[i + 3]);
-    low = hex_of(text.data[i + 4]);
-    *at = i + 5;
+    high = hex_of(text.data[at + 3]);
+    low = hex_of(text.data[at + 4]);
     return high < 0 || high > 1 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* The text of a member, which may be of any kind: then empty. `texts` has room for it. */
+/* The byte that a canonical escape stands for; *at moves behind it. -1: no such escape. */
+static int unescape(struct bytes text, size_t *at)
+{
+    size_t i = *at + 1;
+
+    if (i >= text.size) {
+        return -1;
+    }
+    *at = text.data[i] == 'u' ? i + 5 : i + 1;
+    switch (text.data[i]) {
+    case '"':
+    case '\\':
+        return text.data[i];
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case 'u':
+        return unescape_code(text, i);
+    default:
+        return -1;
+    }
+}
+
+/* The text of a member, which may be of any kind: then empty. `texts` has room for it. One that
+ * begins with a quote ends with its other one: find_members has seen to it. */
 static bool read_text(struct bytes value, struct buf *texts, struct bytes *ret_text)
 {
     const uint8_t *begin = texts->data + texts->size;
@@ -174,9 +194,6 @@ static bool read_text(struct bytes value, struct buf *texts, struct bytes *ret_t
     *ret_text = (struct bytes){value.data, 0};
     if (value.size < 2 || value.data[0] != '"') {
         return true;
-    }
-    if (text_end(value, 1) != value.size) {
-        return false;
     }
     rest = (struct bytes){value.data + 1, value.size - 2};
     if (memchr(rest.data, '\\', rest.size) == NULL) {

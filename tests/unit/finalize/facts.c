@@ -235,6 +235,7 @@ TEST(facts, of_what_is_no_canonical_object_are_refused)
         "{\"a\" :1}",
         "{\"a\":1,\"b\"",
         "{\"a\":\"1}",
+        "{\"a\":\"1\"",
         "{\"seq\":1,\"seq\":2}",
         "{\"seq\":1x}",
         "{\"seq\":01}",
