@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "value/msgpack.h"
 
 enum { MESSAGE_VERSION = 1 };
@@ -151,6 +152,13 @@ static int text_if_any(struct bytes map, const char *name, struct bytes *ret_tex
     return 0;
 }
 
+/* May it stand in a column of text? The database refuses all that comes with what may not. */
+static bool is_row_text(struct bytes text)
+{
+    return utf8_wrong_at(text) == text.size &&
+           (text.size == 0 || memchr(text.data, '\0', text.size) == NULL);
+}
+
 /* Version first: a form of tomorrow may have everything else in other places. */
 static int check_version(struct bytes map, struct err *err)
 {
@@ -194,6 +202,10 @@ int message_read(struct bytes bytes, struct message *ret_message, struct err *er
     }
     message.consent = (unsigned)consent;
     TRY(text_if_any(bytes, "idempotency_key", &message.idempotency_key, err));
+    if (!is_row_text(message.idempotency_key)) {
+        return err_set(err, ERR_MALFORMED,
+                       "the message's idempotency_key is not UTF-8 without NULs");
+    }
     TRY(text_if_any(bytes, "reply", &message.reply, err));
     TRY(text_if_any(bytes, "request", &message.request, err));
     TRY(member_raw(bytes, "body", &message.body, err));

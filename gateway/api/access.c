@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "gateway/api/gateway.h"
 #include "gateway/api/rate.h"
 #include "gateway/http/field.h"
@@ -32,6 +33,19 @@ static int check_media(struct exchange *x, struct err *err)
                        "Content-Type is %.60s; send application/json or application/msgpack", type);
     }
     return 0;
+}
+
+/* A key becomes text in a row: the database would refuse what is none, and the whole batch of
+ * validate's that it came with. */
+static int check_key(struct exchange *x, struct err *err)
+{
+    const char  *field = exchange_field(x, "Idempotency-Key");
+    struct bytes key = bytes_of(field == NULL ? "" : field);
+    size_t       wrong = utf8_wrong_at(key);
+
+    return wrong == key.size ? 0
+                             : err_set(err, ERR_MALFORMED,
+                                       "Idempotency-Key is not UTF-8 from byte %zu on", wrong);
 }
 
 static int check_trace(struct exchange *x, struct err *err)
@@ -134,6 +148,7 @@ int gateway_admit(struct exchange *x, struct err *err)
             TRY(admit_unknown(x, secret, err));
         }
     }
+    TRY(check_key(x, err));
     return check_media(x, err);
 }
 

@@ -329,6 +329,33 @@ TEST(requests, a_new_api_key_is_good_at_once_and_for_its_role_only)
     CHECK_NUMBER(answer.status, 200);
 }
 
+TEST(requests, an_idempotency_key_that_is_no_text_is_refused_before_it_travels)
+{
+    static const char *const     keys[] = {"k\xff", "\xc0\xaf", "k\xe9 y"};
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    const char                  *token;
+    int                          seen;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    CHECK(world_message(world, "open", &(struct message){0}) != NULL);
+    seen = world_seen(world);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        answer = world_ask(world, &(struct ask){.method = "POST",
+                                                .path = path_of(world, trace, "/events:ingest"),
+                                                .token = token,
+                                                .body = bytes_of(world_chunk(world, "c", 0)),
+                                                .more = {{"Idempotency-Key", keys[i]}},
+                                                .more_count = 1});
+        CHECK_PROBLEM(&answer, 400, "malformed");
+    }
+    CHECK_NUMBER(world_seen(world), seen);
+}
+
 static int post_large(struct world *world, const char *key)
 {
     CLEANUP(buf) struct buf body = {0};

@@ -90,6 +90,21 @@ TEST(message, takes_keys_of_every_length)
     }
 }
 
+/* The database would refuse it, and all that comes with it. */
+TEST(message, with_a_key_that_is_no_text_is_refused)
+{
+    const struct bytes keys[] = {BYTES("k\xff"), BYTES("k\0k"), BYTES("\xed\xa0\x80")};
+
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        CLEANUP(buf) struct buf out = {0};
+        struct message          got;
+        struct err              err;
+
+        message_write(&out, &(struct message){.idempotency_key = keys[i], .body = body});
+        CHECK_FAILS(message_read(buf_bytes(&out), &got, &err), ERR_MALFORMED);
+    }
+}
+
 static void put_head(struct buf *out, uint32_t members, int64_t version)
 {
     msgpack_put_map(out, members);
