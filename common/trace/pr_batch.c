@@ -407,8 +407,8 @@ static int check_object(struct arena *arena, const struct value *body, size_t ro
     return 0;
 }
 
-static int whole_read(struct arena *arena, const struct value *body, struct pr_batch *batch,
-                      const char **ret_pointer, struct err *err)
+static int whole_read(struct arena *arena, const struct value *body, size_t events_most,
+                      struct pr_batch *batch, const char **ret_pointer, struct err *err)
 {
     const struct value *trace = value_get(body, "trace_id");
     const struct value *status = value_at(body, "/pr/status");
@@ -438,6 +438,11 @@ static int whole_read(struct arena *arena, const struct value *body, struct pr_b
     if (events == NULL || events->kind != VALUE_LIST) {
         return err_set(err, ERR_SCHEMA, events == NULL ? "is missing" : "must be a list");
     }
+    if (events->count > events_most) {
+        return err_set(err, ERR_TOO_LARGE,
+                       "has %u entries; at most %zu are allowed, send more batches", events->count,
+                       events_most);
+    }
     return 0;
 }
 
@@ -461,13 +466,13 @@ static const char *batch_pointer(const char *head_pointer)
     return "";
 }
 
-int pr_batch_read(struct arena *arena, const struct value *body, struct pr_batch *ret_batch,
-                  const char **ret_pointer, struct err *err)
+int pr_batch_read(struct arena *arena, const struct value *body, size_t events_most,
+                  struct pr_batch *ret_batch, const char **ret_pointer, struct err *err)
 {
     struct pr_batch batch = {0};
     struct check    check = {.arena = arena};
 
-    TRY(whole_read(arena, body, &batch, ret_pointer, err));
+    TRY(whole_read(arena, body, events_most, &batch, ret_pointer, err));
     batch.head = head_of(arena, body, &batch);
     if (trace_head_check(&check, &batch.head, err) < 0) {
         *ret_pointer = batch_pointer(check.problems[0].pointer);

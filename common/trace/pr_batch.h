@@ -42,8 +42,9 @@ struct pr_batch {
     size_t                refusal_count;
 };
 
-/* -1 (SCHEMA) when what goes for the whole batch is wrong; *ret_pointer names the field then. */
-WARN_UNUSED int pr_batch_read(struct arena *arena, const struct value *body,
+/* -1 (SCHEMA, TOO_LARGE) when what goes for the whole batch is wrong; *ret_pointer names the field
+ * then. events_most comes before any of them is looked at: each takes a few hundred bytes. */
+WARN_UNUSED int pr_batch_read(struct arena *arena, const struct value *body, size_t events_most,
                               struct pr_batch *ret_batch, const char **ret_pointer,
                               struct err *err);
 

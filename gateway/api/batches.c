@@ -248,7 +248,8 @@ void batch_post(struct exchange *x)
         exchange_refuse(x, &err);
         return;
     }
-    if (pr_batch_read(x->arena, &posted->body, &posted->batch, &pointer, &err) < 0) {
+    if (pr_batch_read(x->arena, &posted->body, (size_t)gateway_of(x)->config->chunk_events_max,
+                      &posted->batch, &pointer, &err) < 0) {
         refuse_field(x, pointer, &err);
         return;
     }

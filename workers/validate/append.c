@@ -56,7 +56,7 @@ int append_read(struct entry *entry, const struct value *body, const struct chun
     }
     add->id = arena_text(arena, name);
     add->rules = *rules;
-    if (pr_batch_read(arena, sent, &add->sent, &pointer, err) < 0) {
+    if (pr_batch_read(arena, sent, rules->limits.events, &add->sent, &pointer, err) < 0) {
         return refuse_whole(entry, pointer, err);
     }
     mark_known(&add->sent, value_get(body, "known"));

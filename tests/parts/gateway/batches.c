@@ -76,6 +76,27 @@ TEST(batches, that_are_wrong_as_a_whole_do_not_travel)
     CHECK_NUMBER(world_seen(world), before);
 }
 
+/* Each would have become a refusal of a few hundred bytes, in memory and in the answer. */
+TEST(batches, of_more_events_than_a_chunk_may_have_are_refused_unread)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    CLEANUP(buf) struct buf      events = {0};
+    struct http_answer           answer;
+    struct value                 problem;
+
+    if (world == NULL) {
+        return;
+    }
+    for (int i = 0; i < 1000000; i++) {
+        buf_put_text(&events, i == 0 ? "1" : ",1");
+    }
+    answer = post_batch(world, "ann", buf_text(&events));
+    CHECK_PROBLEM(&answer, 413, "too_large");
+    problem = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &problem, "/errors/0/pointer"), "/events");
+    CHECK(answer.body.size < 1000);
+}
+
 /* PRT_DEPTH_MAX can be 128. */
 TEST(batches, have_what_their_trace_agreed_to_however_deep_its_head_is)
 {
