@@ -490,11 +490,15 @@ int pr_batch_read(struct arena *arena, const struct value *body, size_t events_m
 static void put_output(struct arena *arena, struct value *artifacts, const struct pr_event *event)
 {
     struct value artifact = value_map();
+    const char  *name = arena_format(arena, "%s.stdout", event->id);
 
+    if (value_get(artifacts, name) != NULL) {
+        return; /* the same event twice has the same output twice */
+    }
     value_put(arena, &artifact, "type", value_text("stdout"));
     value_put(arena, &artifact, "event_id", value_text(event->id));
     value_put(arena, &artifact, "content", *event->output);
-    put_named(arena, artifacts, bytes_of(arena_format(arena, "%s.stdout", event->id)), artifact);
+    put_named(arena, artifacts, bytes_of(name), artifact);
 }
 
 void pr_batch_chunk(struct arena *arena, const struct pr_batch *batch, const char *chunk_id,

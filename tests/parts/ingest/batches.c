@@ -107,6 +107,23 @@ TEST(batches, sent_again_add_nothing_and_one_changed_field_adds_one)
     CHECK_NUMBER(ask(world, "SELECT last_seq FROM traces WHERE trace_id = $1", "t"), 2);
 }
 
+#define COMMAND                                                                                    \
+    "{\"ts\":\"2024-05-01T10:00:01Z\",\"type\":\"command\",\"payload\":{\"command\":\"make\","         \
+    "\"exit_code\":0,\"stdout_sample\":\"done\"}}"
+
+TEST(batches, with_the_same_event_twice_add_it_once_with_its_output)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_batch(world, "b1", COMMAND "," NOTE("2", "two") "," COMMAND);
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(count_of(world, 0, "/accepted_event_ids"), 2);
+    CHECK_NUMBER(count_of(world, 0, "/duplicate_event_ids"), 1);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM artifacts WHERE name LIKE '%.stdout'", NULL), 1);
+}
+
 TEST(batches, delivered_again_get_the_same_answer)
 {
     CLEANUP(world) struct world *world = world_new();
