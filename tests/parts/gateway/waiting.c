@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Slow, vanished and very many clients; and the end. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "lib/test.h"
+#include "value/msgpack.h"
 #include "world.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -75,6 +78,51 @@ TEST(waiting, a_thousand_connections_wait_on_one_thread)
     CHECK_NUMBER(answered, MANY);
     CHECK(world_metric_becomes(world, "prt_http_requests_waiting", 0));
     CHECK(world_metric_becomes(world, "prt_http_requests_open", 1));
+}
+
+/* Nothing but tiny values: as a tree each takes 32 bytes. */
+TEST(waiting, a_large_body_in_msgpack_waits_as_bytes)
+{
+    enum { ONES = 4 * 1000 * 1000, REQUESTS = 4 };
+#ifdef PRT_SANITIZED
+    const double most = 450.0 * 1024 * 1024; /* it keeps 256 MiB of what was given back */
+#else
+    const double most = 96.0 * 1024 * 1024;
+#endif
+    CLEANUP(world) struct world *world = world_open(NULL);
+    CLEANUP(buf) struct buf      body = {0};
+    const char                  *token;
+    int                          fd[REQUESTS];
+    struct err                   err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    world_judge(world, JUDGE_SILENT, 0);
+    msgpack_put_map(&body, 2);
+    msgpack_put_text(&body, BYTES("chunk_id"));
+    msgpack_put_text(&body, BYTES("c"));
+    msgpack_put_text(&body, BYTES("ones"));
+    msgpack_put_list(&body, ONES);
+    buf_reserve(&body, ONES);
+    memset(body.data + body.size, 1, ONES);
+    body.size += ONES;
+    for (int i = 0; i < REQUESTS; i++) {
+        fd[i] = raw_open(world);
+        raw_say(fd[i], arena_format(world->arena,
+                                    "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+                                    "Content-Type: application/msgpack\r\nPrefer: wait=60\r\n"
+                                    "Content-Length: %zu\r\n\r\n",
+                                    path_of(world, trace, "/events:ingest"), token, body.size));
+        CHECK_WORKS(fd_write_all(fd[i], buf_bytes(&body), &err));
+    }
+    CHECK(world_metric_becomes(world, "prt_http_requests_waiting", REQUESTS));
+    CHECK(world_metric(world, "prt_process_memory_bytes") < most);
+    for (int i = 0; i < REQUESTS; i++) {
+        (void)close(fd[i]);
+    }
 }
 
 TEST(waiting, a_body_that_does_not_come_is_408)
