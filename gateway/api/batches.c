@@ -20,6 +20,7 @@
 enum { GENERATIONS = 64 }; /* traces of one developer's work on one pull request */
 
 struct posted {
+    struct arena   *tree; /* of what was sent: given back before a verdict is waited for */
     struct publish  publish;
     struct value    body; /* as sent */
     struct pr_batch batch;
@@ -43,6 +44,13 @@ static void answer_accepted(struct exchange *x)
 }
 
 static const struct publish_answers answers = {answer_accepted, NULL, NULL};
+
+static void posted_done(void *arg)
+{
+    struct posted *posted = arg;
+
+    arena_free(TAKE(posted->tree));
+}
 
 /* ------------------------------------ which trace ------------------------------------ */
 
@@ -77,7 +85,7 @@ static int named_trace(struct store *store, struct exchange *x, struct posted *p
     if (strcmp(trace.status, "erased") == 0) {
         return err_set(err, ERR_TRACE_ERASED, "trace %s", posted->batch.trace_id);
     }
-    posted->publish.trace = posted->batch.trace_id;
+    posted->publish.trace = arena_text(x->arena, bytes_of(posted->batch.trace_id));
     posted->publish.consent = consent_in(x, trace.head);
     return 0;
 }
@@ -205,6 +213,7 @@ static int send_batch(struct reader *reader, struct exchange *x, struct err *err
     }
     put_body(x, posted, &body);
     posted->publish.body = buf_bytes(&body);
+    posted_done(posted);
     TRY(publish_message(x, &posted->publish, err));
     return READ_HANDED_ON;
 }
@@ -237,20 +246,39 @@ static void refuse_events(struct exchange *x, const struct pr_batch *batch)
     exchange_refuse_with(x, &why, arena_bytes(x->arena, buf_bytes(&problem)));
 }
 
+static int read_sent(struct exchange *x, struct posted *posted, struct err *err)
+{
+    struct arena *own;
+    int           result;
+
+    posted->tree = arena_new();
+    own = body_arena(x, posted->tree);
+    result = body_read(x, &posted->body, err);
+    (void)body_arena(x, own);
+    return result;
+}
+
 void batch_post(struct exchange *x)
 {
     struct posted *posted = arena_zero(x->arena, 1, sizeof(*posted));
     const char    *pointer = NULL;
     struct err     err = {0};
 
-    if (body_read(x, &posted->body, &err) < 0 ||
+    x->work = posted;
+    x->work_done = posted_done;
+    if (read_sent(x, posted, &err) < 0 ||
         publish_start(x, MESSAGE_BATCH, NULL, &posted->publish, &err) < 0) {
         exchange_refuse(x, &err);
         return;
     }
-    if (pr_batch_read(x->arena, &posted->body, (size_t)gateway_of(x)->config->chunk_events_max,
-                      &posted->batch, &pointer, &err) < 0) {
+    if (pr_batch_read(posted->tree, &posted->body,
+                      (size_t)gateway_of(x)->config->chunk_events_max, &posted->batch, &pointer,
+                      &err) < 0) {
         refuse_field(x, pointer, &err);
+        return;
+    }
+    if (exchange_count(x, (int64_t)arena_size(posted->tree), &err) < 0) {
+        exchange_refuse(x, &err);
         return;
     }
     if (posted->batch.event_count == 0 && posted->batch.refusal_count > 0) {
@@ -261,6 +289,5 @@ void batch_post(struct exchange *x)
     posted->publish.answers = &answers;
     posted->publish.consent = CONSENT_ALL;
     posted->publish.may_follow = posted->batch.trace_id == NULL;
-    x->work = posted;
     read_with(x, send_batch);
 }

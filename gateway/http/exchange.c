@@ -36,6 +36,19 @@ int exchange_query(struct exchange *x, const char *name, const char **ret_value,
     return 0;
 }
 
+int exchange_count(struct exchange *x, int64_t bytes, struct err *err)
+{
+    struct http_server *server = x->server;
+
+    x->inside->memory += bytes;
+    metric_add(METRIC_http_memory_bytes, 0, bytes);
+    if (atomic_fetch_add(&server->memory, bytes) + bytes <= server->settings.memory_most) {
+        return 0;
+    }
+    return err_set(err, ERR_OVERLOADED, "what is in flight fills the %lld bytes set aside for it",
+                   (long long)server->settings.memory_most);
+}
+
 void exchange_body_free(struct exchange *x)
 {
     atomic_fetch_sub(&x->server->memory, x->inside->memory);

@@ -238,14 +238,7 @@ static int keep_piece(struct exchange *x, struct bytes piece, struct err *err)
                        (long long)x->inside->body_most);
     }
     if (more > 0) {
-        x->inside->memory += more;
-        metric_add(METRIC_http_memory_bytes, 0, more);
-        if (atomic_fetch_add(&server->memory, more) + more > server->settings.memory_most) {
-            return err_set(err, ERR_OVERLOADED,
-                           "the bodies in flight fill the %lld bytes set aside"
-                           " for them",
-                           (long long)server->settings.memory_most);
-        }
+        TRY(exchange_count(x, more, err));
     }
     if (x->route->piece == NULL && x->body.size + piece.size > x->body.room &&
         x->body_promised > 0) {

@@ -97,6 +97,28 @@ TEST(batches, of_more_events_than_a_chunk_may_have_are_refused_unread)
     CHECK(answer.body.size < 1000);
 }
 
+TEST(batches, count_with_what_they_become_in_memory)
+{
+    static const char *const     settings[] = {"PRT_HTTP_MEMORY=16M", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    CLEANUP(buf) struct buf      event = {0};
+    struct http_answer           answer;
+
+    if (world == NULL) {
+        return;
+    }
+    buf_put_text(&event, "{\"ts\":\"2024-05-01T10:00:00Z\",\"type\":\"annotation\","
+                         "\"payload\":{\"text\":\"a\",\"numbers\":[1");
+    for (int i = 0; i < 1000000; i++) { /* 32 bytes each */
+        buf_put_text(&event, ",1");
+    }
+    buf_put_text(&event, "]}}");
+    answer = post_batch(world, "ann", buf_text(&event));
+    CHECK_PROBLEM(&answer, 503, "overloaded");
+    CHECK(world_metric_becomes(world, "prt_http_memory_bytes", 0));
+    CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
+}
+
 /* PRT_DEPTH_MAX can be 128. */
 TEST(batches, have_what_their_trace_agreed_to_however_deep_its_head_is)
 {
