@@ -2,7 +2,13 @@
 #include "gateway/http/server.h"
 #include "metric/metric.h"
 
-enum { CONNECTIONS = 64, IDLE_MS = 30000, BODY_MS = 5000, BODY_MOST = 1024 };
+enum {
+    CONNECTIONS = 64,
+    IDLE_MS = 30000,
+    BODY_MS = 5000,
+    BODY_MOST = 1024,
+    MEMORY_MOST = 16 * 1024 * 1024 /* answers, mostly */
+};
 
 void http_metrics(struct exchange *x)
 {
@@ -33,7 +39,7 @@ int http_server_open_metrics(struct http_server **ret_server, const char *listen
         .body_ms = BODY_MS,
         .body_most = BODY_MOST,
         .stream_most = BODY_MOST,
-        .memory_most = CONNECTIONS * BODY_MOST,
+        .memory_most = MEMORY_MOST,
         .routes = routes,
         .route_count = COUNT_OF(routes),
     };

@@ -129,6 +129,20 @@ static int admit(struct exchange *x, struct err *err)
     return check_size(x, err);
 }
 
+/* What an answer was made in may wait long, for a slow reader: where it is large it counts as bodies
+ * do. Who only reads is refused where there is no room for it; others have done something. */
+static void count_answer(struct exchange *x)
+{
+    const int64_t size = (int64_t)arena_size(x->arena);
+    struct err    err = {0};
+
+    if (size > ARENA_KEPT && exchange_count(x, size, &err) < 0 &&
+        strcmp(x->method, "GET") == 0) {
+        x->inside->answer.header_count = 0;
+        exchange_refuse(x, &err);
+    }
+}
+
 static enum step answer_now(struct connection *c)
 {
     if (c->inside.answer.status == 0) {
@@ -138,6 +152,7 @@ static enum step answer_now(struct connection *c)
         exchange_refuse(&c->exchange, &err);
     }
     c->phase = PHASE_ANSWER;
+    count_answer(&c->exchange);
     answer_open(c);
     return STEP_ON;
 }

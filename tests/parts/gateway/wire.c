@@ -21,7 +21,9 @@ enum {
     PATIENCE_S = 20,
     FILE_BYTES = 24 * 1024 * 1024,
     PIECES_MOST = 8 * 1024 * 1024,
-    ROOM = 1 << 16
+    ROOM = 1 << 16,
+    MEMORY_MOST = 64 * 1024 * 1024,
+    MUCH = 20 * 1024 * 1024
 };
 
 static struct http_server *server;
@@ -108,6 +110,13 @@ static void pieces_over(struct exchange *x)
         bytes_of(arena_format(x->arena, "%zu bytes", (size_t)(uintptr_t)x->work + x->body.size)));
 }
 
+static void answer_much(struct exchange *x)
+{
+    uint8_t *much = arena_zero(x->arena, MUCH, 1);
+
+    exchange_answer(x, 200, "text/plain", (struct bytes){much, MUCH});
+}
+
 static void nothing_there(struct exchange *x)
 {
     exchange_answer(x, 304, NULL, BYTES(""));
@@ -120,6 +129,7 @@ static const struct route routes[] = {
     {"GET", "/wait", wait_long, 0, MOST_NONE, NULL},
     {"GET", "/file", send_a_file, 0, MOST_NONE, NULL},
     {"GET", "/spliced", send_spliced, 0, MOST_NONE, NULL},
+    {"GET", "/much", answer_much, 0, MOST_NONE, NULL},
     {"GET", "/same", nothing_there, 0, MOST_NONE, NULL},
     {"PUT", "/pieces", pieces_over, 0, MOST_STREAM, piece},
 };
@@ -142,7 +152,7 @@ static bool opened(int connections, int64_t idle_ms)
         .body_ms = 1000,
         .body_most = 1024 * 1024,
         .stream_most = PIECES_MOST,
-        .memory_most = 64 * 1024 * 1024,
+        .memory_most = MEMORY_MOST,
         .routes = routes,
         .route_count = COUNT_OF(routes),
     };
@@ -389,6 +399,40 @@ TEST(wire, a_refused_body_is_read_past_and_the_connection_goes_on)
     CHECK(is(answer(fd), 404, ""));
     say(fd, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
     CHECK(is(answer(fd), 200, "\r\n\r\nhello"));
+    closed();
+}
+
+/* The rest of a refusal is read, of another answer it is not. */
+static bool much_is_refused(int fd)
+{
+    say(fd, "GET /much HTTP/1.1\r\n" HOST "\r\n");
+    return strcmp(heard(fd, 12), "HTTP/1.1 503") == 0 &&
+           strstr(answer(fd), "\r\nRetry-After: 1\r\n") != NULL;
+}
+
+TEST(wire, answers_in_memory_that_nobody_reads_are_bounded_together)
+{
+    enum { SLOW = MEMORY_MOST / MUCH };
+    int fd[SLOW];
+    int times = 0;
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    for (int i = 0; i < SLOW; i++) {
+        fd[i] = connected();
+        CHECK(!much_is_refused(fd[i]));
+    }
+    CLEANUP(fd) int next = connected();
+    CHECK(much_is_refused(next));
+    for (int i = 0; i < SLOW; i++) {
+        (void)close(fd[i]);
+    }
+    while (times < 1000 && much_is_refused(next)) {
+        clock_sleep_ms(10);
+        times++;
+    }
+    CHECK(times < 1000);
     closed();
 }
 
