@@ -163,9 +163,17 @@ void request_refuse(struct connection *c, const struct err *err)
         take_ids(&c->exchange);
     }
     exchange_body_free(&c->exchange);
-    exchange_refuse(&c->exchange, err);
+    if (c->inside.answer.status == 0) { /* what was refused before stays refused for that */
+        exchange_refuse(&c->exchange, err);
+    }
     c->close_after = true; /* where its body ends nobody knows */
     (void)answer_now(c);
+}
+
+static void discard_rest(struct exchange *x)
+{
+    x->inside->discarding = true;
+    x->body_total = 0; /* from here on what was dropped */
 }
 
 /* A refused body is read and dropped, so that the connection can go on; unless the client asked
@@ -177,7 +185,7 @@ static enum step refuse_head(struct connection *c, const struct err *err)
         return STEP_ON;
     }
     exchange_refuse(&c->exchange, err);
-    c->inside.discarding = true;
+    discard_rest(&c->exchange);
     return STEP_ON;
 }
 
@@ -283,8 +291,7 @@ static bool take_piece(struct exchange *x, struct bytes piece)
     if (keep_piece(x, piece, &err) < 0) {
         exchange_body_free(x);
         exchange_refuse(x, &err);
-        x->inside->discarding = true;
-        x->body_total = 0;
+        discard_rest(x);
     }
     return true;
 }
@@ -338,8 +345,8 @@ enum step request_body(struct connection *c, struct bytes *in)
 
     while ((there = next_piece(c, in, &piece, &err)) > 0) {
         if (!take_piece(x, piece)) {
-            connection_close(c);
-            return STEP_GONE;
+            c->close_after = true;
+            return answer_now(c);
         }
         if (c->inside.handed) {
             c->phase = PHASE_AWAY;
@@ -358,7 +365,9 @@ enum step request_back(struct connection *c)
 {
     c->inside.handed = false;
     if (!c->inside.whole) {
-        c->inside.discarding = c->inside.answer.status != 0; /* refused by whoever held it */
+        if (c->inside.answer.status != 0) { /* refused by whoever held it */
+            discard_rest(&c->exchange);
+        }
         c->phase = PHASE_BODY;
         c->limit_us = c->poller->now_us + c->exchange.server->settings.body_ms * 1000;
         return STEP_ON;

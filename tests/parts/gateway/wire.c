@@ -402,6 +402,46 @@ TEST(wire, a_refused_body_is_read_past_and_the_connection_goes_on)
     closed();
 }
 
+/* One that breaks off, or goes on for ever, is still refused for what it was. */
+TEST(wire, a_refusal_stays_what_it_was_however_its_body_goes_on)
+{
+    if (!opened(16, 5000)) {
+        return;
+    }
+    CLEANUP(fd) int silent = connected();
+    CLEANUP(fd) int broken = connected();
+    say(silent, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel");
+    say(broken, "POST /nowhere HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nnone\r\n");
+    CHECK(is(heard(broken, ROOM - 1), 404, ""));
+    CHECK(is(heard(silent, ROOM - 1), 404, ""));
+    closed();
+}
+
+TEST(wire, a_body_that_is_much_too_large_is_told_so)
+{
+    enum { SENT = PIECES_MOST + 65 * 1024 * 1024, BLOCK = 1024 * 1024 };
+    CLEANUP(buf) struct buf block = {0};
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    for (int i = 0; i < BLOCK; i++) {
+        buf_put_byte(&block, 'x');
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "PUT /pieces HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n");
+    for (int64_t sent = 0; sent < SENT;) {
+        ssize_t size = send(fd, block.data, block.size, MSG_NOSIGNAL);
+
+        if (size <= 0) {
+            break;
+        }
+        sent += size;
+    }
+    CHECK(is(heard(fd, ROOM - 1), 413, ""));
+    closed();
+}
+
 /* The rest of a refusal is read, of another answer it is not. */
 static bool much_is_refused(int fd)
 {
