@@ -218,6 +218,7 @@ enum sent answer_push(struct connection *c)
 {
     struct sending *sending = &c->sending;
 
+    sending->moved = false;
     for (int tries = 0; tries < PUSH_TRIES; tries++) {
         struct part *part;
         enum sent    sent;
@@ -234,6 +235,7 @@ enum sent answer_push(struct connection *c)
         if (sent != SENT_ALL) {
             return sent;
         }
+        sending->moved = true;
     }
     return SENT_ENOUGH;
 }

@@ -39,7 +39,7 @@ static struct connection *take_place(struct poller *poller)
     return c;
 }
 
-static int64_t idle_limit(const struct connection *c)
+int64_t connection_idle_limit(const struct connection *c)
 {
     return c->poller->now_us + c->poller->server->settings.idle_ms * 1000;
 }
@@ -48,7 +48,7 @@ static void await_head(struct connection *c)
 {
     c->phase = PHASE_HEAD;
     c->head_begun = false;
-    c->limit_us = idle_limit(c);
+    c->limit_us = connection_idle_limit(c);
 }
 
 void connection_begin(struct poller *poller, int fd)
@@ -110,7 +110,7 @@ static enum step step_head(struct connection *c, struct bytes *in)
     }
     if (in->size > 0 && !c->head_begun) {
         c->head_begun = true;
-        c->limit_us = idle_limit(c);
+        c->limit_us = connection_idle_limit(c);
     }
     if (in->size == 0 || (in->size == 1 && in->data[0] == '\r')) {
         return STEP_MORE;
@@ -147,7 +147,9 @@ static enum step step_answer(struct connection *c)
     if (sent == SENT_BROKEN) {
         return close_now(c);
     }
-    c->limit_us = idle_limit(c);
+    if (c->sending.moved) { /* whoever only sends does not keep it */
+        c->limit_us = connection_idle_limit(c);
+    }
     if (sent == SENT_ENOUGH) {
         poller_ready(c->poller, c);
     }

@@ -64,6 +64,7 @@ struct sending {
     struct buf head;
     size_t     head_at;
     int        part, parts;
+    bool       moved; /* the last push sent something */
     struct part {
         const uint8_t *data; /* NULL: of the file */
         int64_t        offset, left;
@@ -165,6 +166,7 @@ void connection_run(struct connection *c);
 void connection_back(struct connection *c);    /* it was resumed */
 void connection_expired(struct connection *c); /* its limit is over */
 void connection_close(struct connection *c);
+int64_t connection_idle_limit(const struct connection *c); /* from now on */
 
 /* -------- request.c -------- */
 enum step {

@@ -152,6 +152,7 @@ static enum step answer_now(struct connection *c)
         exchange_refuse(&c->exchange, &err);
     }
     c->phase = PHASE_ANSWER;
+    c->limit_us = connection_idle_limit(c);
     count_answer(&c->exchange);
     answer_open(c);
     return STEP_ON;

@@ -442,6 +442,22 @@ TEST(wire, a_body_that_is_much_too_large_is_told_so)
     closed();
 }
 
+TEST(wire, who_reads_nothing_is_given_up_whatever_it_sends)
+{
+    int64_t until = clock_mono_us() + PATIENCE_S * 1000000LL;
+
+    if (!opened(16, 500)) {
+        return;
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "GET /file HTTP/1.1\r\n" HOST "\r\n");
+    while (send(fd, "G", 1, MSG_NOSIGNAL) == 1 && clock_mono_us() < until) {
+        clock_sleep_ms(50);
+    }
+    CHECK(clock_mono_us() < until);
+    closed();
+}
+
 /* The rest of a refusal is read, of another answer it is not. */
 static bool much_is_refused(int fd)
 {
