@@ -54,7 +54,7 @@ static char *cut_line(char **text)
 static bool only_visible(const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text <= ' ' || *text == 0x7f) {
+        if (*text <= ' ' || *text >= 0x7f) { /* a char may have a sign, or not */
             return false;
         }
     }
@@ -89,9 +89,9 @@ static int read_request_line(char *line, struct head *head, bool *ret_old, struc
         }
     }
     if (strncasecmp(target, "http://", 7) == 0) {
-        target = strchr(target + 7, '/');
+        target += 7 + strcspn(target + 7, "/?#"); /* "http://host?/path" has no path */
     }
-    if (target == NULL || !only_visible(target) || (*target != '/' && strcmp(target, "*") != 0)) {
+    if (!only_visible(target) || (*target != '/' && strcmp(target, "*") != 0)) {
         return malformed(err, "its target is not a path, or holds a blank, a control character or"
                               " bytes over 126, which are percent-encoded there");
     }

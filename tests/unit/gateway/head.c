@@ -107,6 +107,8 @@ TEST(head, that_two_readers_could_read_in_two_ways_is_refused)
         {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", ERR_VERSION_UNKNOWN},
         {"GET / HTTP/1.1 \r\nHost: h\r\n\r\n", ERR_VERSION_UNKNOWN},
         {"GET / http/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
+        {"GET http://h?a=/b HTTP/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
+        {"GET http://h#/b HTTP/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
         {"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
         {"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
         {"GET /\x80 HTTP/1.1\r\nHost: h\r\n\r\n", ERR_HEAD_MALFORMED},
