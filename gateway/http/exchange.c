@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -17,7 +18,23 @@
 
 const char *exchange_field(struct exchange *x, const char *name)
 {
-    return head_field(&connection_of(x)->head, name);
+    CLEANUP(buf) struct buf list = {0};
+    const struct head      *head = &connection_of(x)->head;
+    const char             *first = NULL;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        const char *value = head->field[i].value;
+
+        if (strcasecmp(head->field[i].name, name) != 0) {
+            continue;
+        }
+        if (first == NULL) {
+            first = value;
+        } else {
+            buf_format(&list, "%s, %s", list.size == 0 ? first : "", value);
+        }
+    }
+    return list.size == 0 ? first : arena_text(x->arena, buf_bytes(&list));
 }
 
 int exchange_query(struct exchange *x, const char *name, const char **ret_value, struct err *err)

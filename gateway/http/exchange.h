@@ -53,8 +53,9 @@ struct exchange {
 };
 
 /* -------- the request -------- */
-const char *exchange_field(struct exchange *x, const char *name); /* a header field or NULL; only on
-                                                                     the event loop's thread */
+/* A header field or NULL; only on the event loop's thread. The lines of one name are one list (RFC
+ * 9110, 5.3), and of a field that is none two lines are no value that fits. */
+const char *exchange_field(struct exchange *x, const char *name);
 /* Query parameter, decoded; NULL: not there. MALFORMED: not percent-encoded UTF-8. */
 WARN_UNUSED int exchange_query(struct exchange *x, const char *name, const char **ret_value,
                                struct err *err);

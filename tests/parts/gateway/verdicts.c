@@ -134,6 +134,27 @@ TEST(verdicts, are_not_waited_for_when_the_client_prefers_not_to)
     CHECK(seen != NULL && seen->reply[0] == '\0');
 }
 
+TEST(verdicts, are_not_waited_for_whichever_line_says_so)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    const char                  *token;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    answer = world_ask(world, &(struct ask){.method = "POST",
+                                            .path = path_of(world, trace, "/events:ingest"),
+                                            .token = token,
+                                            .body = bytes_of(world_chunk(world, "c", 0)),
+                                            .prefer = "handling=strict",
+                                            .more = {{"Prefer", "respond-async"}},
+                                            .more_count = 1});
+    CHECK_NUMBER(answer.status, 202);
+}
+
 TEST(verdicts, msgpack_goes_in_and_comes_out)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
