@@ -15,6 +15,10 @@
 
 enum { JUDGINGS_MOST = 1000 };
 
+struct wanted {
+    const char *if_match, *if_none_match; /* or NULL */
+};
+
 static void answer_unfinished(struct exchange *x, const struct trace_row *row)
 {
     struct value answer = value_map();
@@ -81,12 +85,20 @@ static int read_options(struct exchange *x, bool *ret_all, struct err *err)
     return 0;
 }
 
+/* Of the document, and of no refusal. */
+static void put_validators(struct exchange *x, const char *tag)
+{
+    exchange_header(x, "ETag", tag);
+    exchange_header(x, "Cache-Control", "no-cache");
+}
+
 static int show(struct reader *reader, struct exchange *x, struct err *err)
 {
     CLEANUP(fd) int fd = -1;
+    const struct wanted *wanted = x->work;
     struct store    *store = reader_store(reader, err);
     struct trace_row row;
-    int64_t          offset;
+    int64_t          offset = 0;
     const char      *tag;
     const char      *judge_all = "";
     struct bytes     member;
@@ -104,17 +116,25 @@ static int show(struct reader *reader, struct exchange *x, struct err *err)
     tag = arena_format(x->arena, "\"%.32s-%lld-%lld%s\"", row.document_sha256,
                        (long long)row.validation_version, (long long)row.judge_version,
                        all ? "-all" : "");
-    exchange_header(x, "ETag", tag);
-    exchange_header(x, "Cache-Control", "no-cache");
-    if (field_holds_tag(x->work, tag)) {
+    if (wanted->if_match != NULL && !field_holds_strong_tag(wanted->if_match, tag)) {
+        return err_set(err, ERR_TAG_WRONG, "If-Match is %.100s, the document's tag %s",
+                       wanted->if_match, tag);
+    }
+    if (field_holds_tag(wanted->if_none_match, tag)) {
+        put_validators(x, tag);
         exchange_answer(x, 304, NULL, BYTES(""));
         return READ_ANSWERED;
     }
     if (all) {
         TRY(judge_all_member(store, x, &row, &judge_all, err));
     }
-    TRY(reader_object(reader, BUCKET_TRACES, row.document_key, 0, row.document_bytes, &fd, &offset,
-                      err));
+    if (exchange_wants_body(x)) {
+        TRY(reader_object(reader, BUCKET_TRACES, row.document_key, 0, row.document_bytes, &fd,
+                          &offset, err));
+    } else {
+        TRY(reader_look(reader, BUCKET_TRACES, row.document_key, err));
+    }
+    put_validators(x, tag);
     member = qa_member(x, &row, judge_all);
     if (member.size == 0) {
         /* As it lies there: sendfile instead of copying it through this process. */
@@ -129,8 +149,10 @@ static int show(struct reader *reader, struct exchange *x, struct err *err)
 
 void trace_show(struct exchange *x)
 {
-    const char *known = exchange_field(x, "If-None-Match");
+    struct wanted *wanted = arena_zero(x->arena, 1, sizeof(*wanted));
 
-    x->work = known == NULL ? NULL : arena_text(x->arena, bytes_of(known));
+    wanted->if_match = exchange_field(x, "If-Match");
+    wanted->if_none_match = exchange_field(x, "If-None-Match");
+    x->work = wanted;
     read_with(x, show);
 }

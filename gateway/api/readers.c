@@ -159,6 +159,14 @@ int reader_object(struct reader *reader, enum bucket bucket, const char *key, in
     return 0;
 }
 
+int reader_look(struct reader *reader, enum bucket bucket, const char *key, struct err *err)
+{
+    struct blob_store *blob = reader_blob(reader, err);
+    int64_t            size;
+
+    return blob == NULL ? -1 : blob_size(blob, bucket, key, &size, err);
+}
+
 /* ------------------------------------ the queue ------------------------------------ */
 
 /* The lock is held. */

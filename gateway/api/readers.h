@@ -43,5 +43,8 @@ struct blob_store *reader_blob(struct reader *reader, struct err *err);
 WARN_UNUSED int reader_object(struct reader *reader, enum bucket bucket, const char *key,
                               int64_t offset, int64_t size, int *ret_fd, int64_t *ret_offset,
                               struct err *err);
+/* Only whether it is there, for HEAD. */
+WARN_UNUSED int reader_look(struct reader *reader, enum bucket bucket, const char *key,
+                            struct err *err);
 
 #endif

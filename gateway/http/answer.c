@@ -153,7 +153,7 @@ void answer_open(struct connection *c)
         c->close_after = true;
     }
     put_head(c, size);
-    if (strcmp(c->exchange.method, "HEAD") == 0 || c->inside.answer.status == 204 ||
+    if (!exchange_wants_body(&c->exchange) || c->inside.answer.status == 204 ||
         c->inside.answer.status == 304) {
         sending->parts = 0;
     }

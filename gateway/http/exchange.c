@@ -20,17 +20,12 @@ const char *exchange_field(struct exchange *x, const char *name)
 {
     CLEANUP(buf) struct buf list = {0};
     const struct head      *head = &connection_of(x)->head;
-    const char             *first = NULL;
+    const char             *first = head_field(head, name);
 
-    for (size_t i = 0; i < head->field_count; i++) {
+    for (size_t i = 0; first != NULL && i < head->field_count; i++) {
         const char *value = head->field[i].value;
 
-        if (strcasecmp(head->field[i].name, name) != 0) {
-            continue;
-        }
-        if (first == NULL) {
-            first = value;
-        } else {
+        if (value != first && strcasecmp(head->field[i].name, name) == 0) {
             buf_format(&list, "%s, %s", list.size == 0 ? first : "", value);
         }
     }
@@ -51,6 +46,11 @@ int exchange_query(struct exchange *x, const char *name, const char **ret_value,
                        "query parameter %s is not percent-encoded UTF-8 without NULs", name);
     }
     return 0;
+}
+
+bool exchange_wants_body(const struct exchange *x)
+{
+    return strcmp(x->method, "HEAD") != 0;
 }
 
 int exchange_count(struct exchange *x, int64_t bytes, struct err *err)

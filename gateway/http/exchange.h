@@ -59,6 +59,7 @@ const char *exchange_field(struct exchange *x, const char *name);
 /* Query parameter, decoded; NULL: not there. MALFORMED: not percent-encoded UTF-8. */
 WARN_UNUSED int exchange_query(struct exchange *x, const char *name, const char **ret_value,
                                struct err *err);
+bool exchange_wants_body(const struct exchange *x); /* of the answer: false for HEAD */
 /* Counts so many bytes more, which the request or its answer takes, among those that are set aside
  * for bodies; exchange_body_free gives them back, or the end. OVERLOADED when there are no more. */
 WARN_UNUSED int exchange_count(struct exchange *x, int64_t bytes, struct err *err);

@@ -216,12 +216,12 @@ bool field_accepts(const char *value, const char *type)
     return quality > 0 && quality >= accept_quality(value, "application/json", false);
 }
 
-bool field_holds_tag(const char *value, const char *tag)
+static bool holds_tag(const char *value, const char *tag, bool weakly)
 {
     struct bytes item;
 
     while (value != NULL && list_next(&value, &item)) {
-        if (item.size > 2 && memcmp(item.data, "W/", 2) == 0) {
+        if (weakly && item.size > 2 && memcmp(item.data, "W/", 2) == 0) {
             item = (struct bytes){item.data + 2, item.size - 2};
         }
         if (bytes_is(item, tag) || bytes_is(item, "*")) {
@@ -229,6 +229,16 @@ bool field_holds_tag(const char *value, const char *tag)
         }
     }
     return false;
+}
+
+bool field_holds_tag(const char *value, const char *tag)
+{
+    return holds_tag(value, tag, true);
+}
+
+bool field_holds_strong_tag(const char *value, const char *tag)
+{
+    return holds_tag(value, tag, false);
 }
 
 bool field_request_id_ok(const char *value)

@@ -40,6 +40,8 @@ bool field_accepts(const char *value, const char *type);
 /* Does If-None-Match hold this strong tag? As RFC 9110 compares there: weakly, which is how a proxy
  * that compresses gives tags on; "*" is any. */
 bool field_holds_tag(const char *value, const char *tag);
+/* The same for If-Match, which compares strongly. */
+bool field_holds_strong_tag(const char *value, const char *tag);
 
 /* May a client's X-Request-Id be used as ours: 1..64 of [A-Za-z0-9._-]. A traceparent in the form
  * of W3C Trace Context, version 00? */

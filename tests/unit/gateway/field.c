@@ -158,6 +158,10 @@ TEST(tag, is_found_weak_or_strong_and_among_others)
     CHECK(field_holds_tag("\"9f-1-2\"", tag));
     CHECK(field_holds_tag("\"0\" , W/\"9f-1-2\"", tag));
     CHECK(field_holds_tag("*", tag));
+    CHECK(!field_holds_strong_tag(NULL, tag));
+    CHECK(!field_holds_strong_tag("W/\"9f-1-2\"", tag));
+    CHECK(field_holds_strong_tag("W/\"9f-1-2\", \"9f-1-2\"", tag));
+    CHECK(field_holds_strong_tag("*", tag));
 }
 
 TEST(whole, is_read_within_its_range)
