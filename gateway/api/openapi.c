@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/api/openapi.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "gateway/api/gateway.h"
@@ -425,22 +426,38 @@ int openapi_write(struct buf *out, struct err *err)
 
 /* ------------------------------------ served ------------------------------------ */
 
+/* Made once: anybody may ask for them. */
+static struct served {
+    struct buf openapi, schema;
+    struct err err; /* of the first */
+} served;
+
+static void make_served(void)
+{
+    (void)!openapi_write(&served.openapi, &served.err);
+    trace_schema_write(&served.schema);
+}
+
+static const struct served *what_is_served(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, make_served);
+    return &served;
+}
+
 void openapi_show(struct exchange *x)
 {
-    CLEANUP(buf) struct buf out = {0};
-    struct err              err = {0};
+    const struct served *made = what_is_served();
 
-    if (openapi_write(&out, &err) < 0) {
-        exchange_refuse(x, &err);
+    if (made->err.code != ERR_NONE) {
+        exchange_refuse(x, &made->err);
         return;
     }
-    exchange_answer(x, 200, "application/json", arena_bytes(x->arena, buf_bytes(&out)));
+    exchange_answer(x, 200, "application/json", buf_bytes(&made->openapi));
 }
 
 void schema_show(struct exchange *x)
 {
-    CLEANUP(buf) struct buf out = {0};
-
-    trace_schema_write(&out);
-    exchange_answer(x, 200, "application/schema+json", arena_bytes(x->arena, buf_bytes(&out)));
+    exchange_answer(x, 200, "application/schema+json", buf_bytes(&what_is_served()->schema));
 }
