@@ -44,9 +44,9 @@ static const struct description {
      "BatchVerdict"},
     {"GET", "/v1/prs/{owner}/{repo}/{number}", "listPullRequest", "The traces of a pull request",
      "200", NULL, "Listing"},
-    {"GET", "/v1/limits", "showLimits", "What the farm accepts", "200", NULL, ""},
+    {"GET", "/v1/limits", "showLimits", "What the farm accepts", "200", NULL, "Limits"},
     {"GET", "/v1/schemas/trace-1.0.json", "showTraceSchema", "JSON Schema of the document", "200",
-     NULL, ""},
+     NULL, "application/schema+json"},
     {"GET", "/openapi.json", "showOpenapi", "This document", "200", NULL, ""},
     {"GET", "/docs", "showDocs", "This document, for people", "200", NULL, "text/html"},
     {"GET", "/docs.js", "showDocsScript", "The script of that page", "200", NULL,
@@ -65,7 +65,7 @@ static const struct {
     const char *of, *in, *name, *type;
 } parameters[] = {
     {"Listing", "query", "status", "open|completing|closed|finalized"},
-    {"Listing", "query", "task_id", "string"},
+    {"/v1/traces", "query", "task_id", "string"},
     {"Listing", "query", "participant_id", "string"},
     {"Listing", "query", "repo", "string"},
     {"Listing", "query", "experiment_id", "string"},
@@ -77,6 +77,7 @@ static const struct {
     {"Listing", "query", "cursor", "string"},
     {"Listing", "query", "limit", "integer"},
     {"/v1/traces/{trace}", "query", "judge", "newest|all"},
+    {"/v1/traces/{trace}", "header", "If-Match", "string"},
     {"/v1/traces/{trace}", "header", "If-None-Match", "string"},
     {"/v1/traces/{trace}/events", "query", "from_seq", "integer"},
     {"/v1/traces/{trace}/events", "query", "limit", "integer"},
@@ -85,6 +86,7 @@ static const struct {
     {"/v1/traces/{trace}/qa/log", "query", "seen", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "Range", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "If-Range", "string"},
+    {"/v1/traces/{trace}/artifacts/{name}", "header", "If-Match", "string"},
     {"/v1/traces/{trace}/artifacts/{name}", "header", "If-None-Match", "string"},
     {"blob_ref", "header", "X-Content-SHA256", "string"},
     {"", "header", "Prefer", "string"}, /* respond-async, wait=N */
@@ -104,6 +106,7 @@ static const char components[] =
     "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"type\":"
     "\"string\"},\"trace_id\":{\"type\":\"string\"},\"num_events\":{\"type\":[\"integer\",\"null\"]},"
     "\"qa_job_id\":{\"type\":[\"string\",\"null\"]},\"final_uri\":{\"type\":\"string\"}}},"
+    "\"Limits\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}},"
     "\"Ready\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"Opened\":{\"type\":\"object\",\"required\":[\"trace_id\",\"upload_token\",\"message\","
     "\"expires_at\"],\"properties\":{\"trace_id\":{\"type\":\"string\"},\"upload_token\":{\"type\":"
@@ -214,7 +217,7 @@ static bool parameter_is_of(size_t row, const struct description *of)
 
     return whose[0] == '\0'  ? !gets
            : whose[0] == '/' ? gets && strcmp(whose, of->path) == 0
-                             : strcmp(whose, of->answer) == 0;
+                             : of->answer != NULL && strcmp(whose, of->answer) == 0;
 }
 
 static struct value parameters_of(struct arena *arena, const struct description *of)
@@ -266,6 +269,25 @@ static struct value responses_of(struct arena *arena, const struct description *
     return responses;
 }
 
+static struct value roles_of(struct arena *arena, unsigned needs)
+{
+    static const struct {
+        unsigned    role;
+        const char *name;
+    } names[] = {{ROLE_INGEST, "ingest"},
+                 {ROLE_READ, "read"},
+                 {ROLE_OPERATE, "operate"},
+                 {ROLE_ADMIN, "admin"}};
+    struct value list = value_list();
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if ((needs & names[i].role) != 0) {
+            value_append(arena, &list, value_text(names[i].name));
+        }
+    }
+    return list;
+}
+
 static struct value security_of(struct arena *arena, const struct route *route)
 {
     struct value list = value_list();
@@ -274,7 +296,7 @@ static struct value security_of(struct arena *arena, const struct route *route)
         value_append(arena, &list, one(arena, "uploadToken", value_list()));
     }
     if ((route->needs & ROLE_EVERY_KEY) != 0) {
-        value_append(arena, &list, one(arena, "apiKey", value_list()));
+        value_append(arena, &list, one(arena, "apiKey", roles_of(arena, route->needs)));
     }
     return list;
 }
@@ -344,7 +366,8 @@ static struct value schemes_of(struct arena *arena)
         value_put(arena, &scheme, "type", value_text("http"));
         value_put(arena, &scheme, "scheme", value_text("bearer"));
         value_put(arena, &scheme, "description",
-                  value_text(i == 0 ? "An API key (prt keys)"
+                  value_text(i == 0 ? "An API key (prt keys) of the role that stands beside it, or"
+                                    " of the role admin"
                                     : "What opening the trace answered, good for that trace"));
         value_put(arena, &schemes, i == 0 ? "apiKey" : "uploadToken", scheme);
     }
@@ -412,6 +435,11 @@ int openapi_write(struct buf *out, struct err *err)
     TRY(put_trace_schemas(arena, &schemas, err));
     TRY(paths_of(arena, &paths, err));
     value_put(arena, &info, "title", value_text("PR Telemetry"));
+    value_put(arena, &info, "description",
+              value_text("Every answer has X-Request-Id, every refusal is problem+json. 429, 502,"
+                         " 503, 504 and broken connections are worth a retry, which is always safe;"
+                         " 429 and 503 say when (Retry-After). A query parameter that is not listed"
+                         " here is refused. The role admin may do what any other role may."));
     value_put(arena, &info, "version", value_text("1.0"));
     value_put(arena, &info, "license", one(arena, "name", value_text("MIT")));
     value_put(arena, &parts, "schemas", schemas);

@@ -19,7 +19,8 @@ function showRoute(parent, method, path, operation) {
     const box = put(parent, 'details');
     put(box, 'summary', method.toUpperCase() + ' ' + path + ': ' + operation.summary);
     const list = put(box, 'ul');
-    const who = operation.security.map((item) => Object.keys(item)[0]).join(' or ');
+    const who = operation.security.map((item) => Object.entries(item)[0])
+        .map(([scheme, roles]) => [scheme, ...roles].join(' ')).join(' or ');
     put(list, 'li', 'who: ' + (who || 'anybody'));
     for (const item of operation.parameters) {
         put(list, 'li', item.in + ' ' + item.name + ': ' + (item.schema.type || item.schema.enum.join(' | ')));
@@ -36,6 +37,7 @@ async function show() {
     const routes = document.getElementById('routes');
     try {
         const api = await (await fetch('/openapi.json')).json();
+        put(routes, 'p', api.info.description);
         for (const [path, item] of Object.entries(api.paths)) {
             for (const [method, operation] of Object.entries(item)) {
                 showRoute(routes, method, path, operation);

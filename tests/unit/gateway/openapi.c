@@ -23,6 +23,29 @@ TEST(openapi, in_the_tree_is_fresh)
     }
 }
 
+TEST(openapi, says_which_role_a_route_needs)
+{
+    static const struct {
+        const char *at, *role;
+    } all[] = {
+        {"/paths/~1v1~1traces/post/security/0/apiKey/0", "ingest"},
+        {"/paths/~1v1~1traces/get/security/0/apiKey/0", "read"},
+        {"/paths/~1v1~1traces~1{trace}/delete/security/0/apiKey/0", "admin"},
+        {"/paths/~1v1~1traces~1{trace}~1complete/post/security/1/apiKey/0", "ingest"},
+    };
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      made = {0};
+    struct value_limits          limits = {.bytes = 1 << 20, .depth = 64, .values = 100000};
+    struct value                 document;
+    struct err                   err = {0};
+
+    CHECK_WORKS(openapi_write(&made, &err));
+    CHECK_WORKS(json_read(arena, buf_bytes(&made), &limits, &document, &err));
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        CHECK(value_is_text(value_at(&document, all[i].at), all[i].role));
+    }
+}
+
 TEST(openapi, describes_every_route_and_no_other)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
