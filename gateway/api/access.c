@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "gateway/api/gateway.h"
+#include "gateway/api/openapi.h"
 #include "gateway/api/rate.h"
 #include "gateway/http/field.h"
+#include "gateway/http/head.h"
 #include "log/log.h"
 #include "trace/message.h"
 
@@ -46,6 +48,41 @@ static int check_key(struct exchange *x, struct err *err)
     return wrong == key.size ? 0
                              : err_set(err, ERR_MALFORMED,
                                        "Idempotency-Key is not UTF-8 from byte %zu on", wrong);
+}
+
+static bool came_before(struct exchange *x, struct bytes name)
+{
+    const char  *at = exchange_query_text(x);
+    struct bytes other, value;
+
+    while (head_query_next(&at, &other, &value) && other.data != name.data) {
+        if (bytes_equal(other, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A parameter that nobody looks at, such as a mistyped one, changes nothing and looks as if it
+ * had. */
+static int check_query(struct exchange *x, struct err *err)
+{
+    const char  *at = exchange_query_text(x);
+    struct bytes name, value;
+
+    while (head_query_next(&at, &name, &value)) {
+        const char *wrong = !openapi_query_has(x->route, name) ? "is none of this route's"
+                            : value.data == NULL               ? "has no value"
+                            : came_before(x, name)             ? "comes twice"
+                                                               : NULL;
+
+        if (wrong != NULL) {
+            return err_set(err, ERR_SCHEMA, "query parameter \"%.*s\" %s; it takes %s",
+                           name.size < 40 ? (int)name.size : 40, (const char *)name.data, wrong,
+                           openapi_query_names(x->arena, x->route));
+        }
+    }
+    return 0;
 }
 
 static int check_trace(struct exchange *x, struct err *err)
@@ -149,7 +186,8 @@ int gateway_admit(struct exchange *x, struct err *err)
         }
     }
     TRY(check_key(x, err));
-    return check_media(x, err);
+    TRY(check_media(x, err));
+    return x->route->needs == 0 ? 0 : check_query(x, err);
 }
 
 /* ------------------------------ keys not seen before ------------------------------ */

@@ -220,6 +220,37 @@ static bool parameter_is_of(size_t row, const struct description *of)
                              : of->answer != NULL && strcmp(whose, of->answer) == 0;
 }
 
+static bool is_query_of(size_t row, const struct description *of)
+{
+    return strcmp(parameters[row].in, "query") == 0 && parameter_is_of(row, of);
+}
+
+bool openapi_query_has(const struct route *route, struct bytes name)
+{
+    const struct description *of = description_of(route);
+
+    for (size_t i = 0; of != NULL && i < COUNT_OF(parameters); i++) {
+        if (is_query_of(i, of) && bytes_is(name, parameters[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *openapi_query_names(struct arena *arena, const struct route *route)
+{
+    const struct description *of = description_of(route);
+    const char               *names = "";
+
+    for (size_t i = 0; of != NULL && i < COUNT_OF(parameters); i++) {
+        if (is_query_of(i, of)) {
+            names = arena_format(arena, "%s%s%s", names, names[0] == '\0' ? "" : ", ",
+                                 parameters[i].name);
+        }
+    }
+    return names[0] == '\0' ? "none" : names;
+}
+
 static struct value parameters_of(struct arena *arena, const struct description *of)
 {
     struct value list = value_list();

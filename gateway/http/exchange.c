@@ -32,6 +32,11 @@ const char *exchange_field(struct exchange *x, const char *name)
     return list.size == 0 ? first : arena_text(x->arena, buf_bytes(&list));
 }
 
+const char *exchange_query_text(struct exchange *x)
+{
+    return connection_of(x)->head.query;
+}
+
 int exchange_query(struct exchange *x, const char *name, const char **ret_value, struct err *err)
 {
     struct bytes raw = head_query(&connection_of(x)->head, name);

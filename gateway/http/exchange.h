@@ -56,6 +56,8 @@ struct exchange {
 /* A header field or NULL; only on the event loop's thread. The lines of one name are one list (RFC
  * 9110, 5.3), and of a field that is none two lines are no value that fits. */
 const char *exchange_field(struct exchange *x, const char *name);
+/* What stands behind the path's "?", as it was sent, for head_query_next; NULL: nothing. */
+const char *exchange_query_text(struct exchange *x);
 /* Query parameter, decoded; NULL: not there. MALFORMED: not percent-encoded UTF-8. */
 WARN_UNUSED int exchange_query(struct exchange *x, const char *name, const char **ret_value,
                                struct err *err);

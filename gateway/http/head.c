@@ -245,18 +245,28 @@ const char *head_field(const struct head *head, const char *name)
 
 struct bytes head_query(const struct head *head, const char *name)
 {
-    const char *at = head->query;
-    size_t      size = strlen(name);
+    const char  *at = head->query;
+    struct bytes found, value;
 
-    while (at != NULL) {
-        size_t own = strcspn(at, "&");
-
-        if (own > size && memcmp(at, name, size) == 0 && at[size] == '=') {
-            return (struct bytes){(const uint8_t *)at + size + 1, own - size - 1};
+    while (head_query_next(&at, &found, &value)) {
+        if (value.data != NULL && bytes_is(found, name)) {
+            return value;
         }
-        at = at[own] == '\0' ? NULL : at + own + 1;
     }
     return (struct bytes){NULL, 0};
+}
+
+bool head_query_next(const char **query, struct bytes *ret_name, struct bytes *ret_value)
+{
+    const char *at = *query == NULL ? "" : *query + strspn(*query, "&");
+    size_t      size = strcspn(at, "&");
+    size_t      name = strcspn(at, "=&");
+
+    *ret_name = (struct bytes){(const uint8_t *)at, name};
+    *ret_value = name == size ? (struct bytes){NULL, 0}
+                              : (struct bytes){(const uint8_t *)at + name + 1, size - name - 1};
+    *query = at + size;
+    return size > 0;
 }
 
 /* ------------------------------------ chunked ------------------------------------ */

@@ -47,6 +47,10 @@ const char *head_field(const struct head *head, const char *name);
 /* The first query parameter of this name, as it was sent; data NULL: there is none. */
 struct bytes head_query(const struct head *head, const char *name);
 
+/* The query parameter that *query begins with, as it was sent, and on to the next one; data of the
+ * value NULL: it has no "=". False: there is none any more. *query may be NULL. */
+bool head_query_next(const char **query, struct bytes *ret_name, struct bytes *ret_value);
+
 /* -------- chunked bodies; begins as {0} -------- */
 
 struct chunked {

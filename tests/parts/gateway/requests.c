@@ -157,6 +157,43 @@ TEST(requests, unknown_routes_methods_and_media_have_their_codes)
     CHECK_PROBLEM(&answer, 400, "malformed");
 }
 
+TEST(requests, a_query_parameter_that_nobody_reads_is_refused_with_those_that_are)
+{
+    static const struct {
+        const char *path, *told;
+    } wrong[] = {
+        {"/v1/traces?limt=10", "\\\"limt\\\" is none of this route's; it takes status, "},
+        {"/v1/traces?%6cimit=10", "\\\"%6cimit\\\" is none"},
+        {"/v1/traces?limit=1&status=open&limit=2", "\\\"limit\\\" comes twice"},
+        {"/v1/traces?limit", "\\\"limit\\\" has no value"},
+        {"/v1/prs/o/r/1?task_id=o/r%232", "\\\"task_id\\\" is none"},
+        {"/v1/traces/t/events?from=3", "it takes from_seq, limit, type\""},
+        {"/v1/traces/t/artifacts/e.stdout?raw=1", "it takes none\""},
+    };
+    static const char *const     good[] = {"/v1/traces?", "/v1/traces?&limit=1&", "/healthz?x=1",
+                                           "/v1/prs/o/r/1?limit=1"};
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        answer = world_get(world, wrong[i].path, DEV_KEY);
+        CHECK_PROBLEM(&answer, 422, "schema");
+        CHECK(strstr(arena_text(world->arena, answer.body), wrong[i].told) != NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        CHECK_NUMBER(world_get(world, good[i], DEV_KEY).status, 200);
+    }
+    answer = world_ask(world, &(struct ask){.method = "DELETE",
+                                            .path = "/v1/traces/t?dry_run=true",
+                                            .token = DEV_KEY});
+    CHECK_PROBLEM(&answer, 422, "schema");
+    answer = world_get(world, "/v1/traces?limt=10", NULL);
+    CHECK_PROBLEM(&answer, 401, "unauthorized");
+}
+
 TEST(requests, a_body_over_the_limit_is_413_however_it_is_sent)
 {
     static const char *const     settings[] = {"PRT_BODY_MAX=16K", NULL};

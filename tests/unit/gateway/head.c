@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/arena.h"
 #include "lib/test.h"
 
 static char room[HEAD_MOST + 64];
@@ -40,6 +41,23 @@ TEST(head, is_taken_apart)
     CHECK(head_query(&head, "empty").data != NULL && head_query(&head, "empty").size == 0);
     CHECK(head_query(&head, "none").data == NULL);
     CHECK(head_query(&head, "z").data == NULL);
+}
+
+TEST(head, gives_its_query_piece_by_piece)
+{
+    const char  *at = "&a=1&&b=&c&=4&d=x=y&";
+    const char  *none = NULL;
+    const char  *seen = "";
+    struct bytes name, value;
+
+    CLEANUP(arena) struct arena *arena = arena_new();
+    while (head_query_next(&at, &name, &value)) {
+        seen = arena_format(arena, "%s[%s|%s]", seen, arena_text(arena, name),
+                            value.data == NULL ? "-" : arena_text(arena, value));
+    }
+    CHECK_TEXT(seen, "[a|1][b|][c|-][|4][d|x=y]");
+    CHECK(!head_query_next(&none, &name, &value));
+    CHECK(!head_query_next(&at, &name, &value));
 }
 
 TEST(head, says_how_the_connection_goes_on)
