@@ -130,6 +130,22 @@ static int read_bearer(struct exchange *x, const char **ret_secret, struct err *
     return 0;
 }
 
+/* Everybody knows the dev key. A web page could use it on its reader's own farm, from under a name
+ * that has come to mean this machine: but then Host says that name. */
+static int check_dev_key(struct exchange *x, const char *secret, struct err *err)
+{
+    const char *host = exchange_field(x, "Host");
+
+    if (!gateway_of(x)->config->dev_key || strcmp(secret, CONFIG_DEV_KEY) != 0 || host == NULL ||
+        field_host_is_own(host)) {
+        return 0;
+    }
+    return err_set(err, ERR_FORBIDDEN,
+                   "Host is \"%.100s\"; the dev key is good at localhost and at an address only,"
+                   " for other names make a key (prt keys create)",
+                   host);
+}
+
 static int admit_upload(struct exchange *x, const char *secret, struct err *err)
 {
     struct caller *caller = caller_of(x);
@@ -175,6 +191,7 @@ int gateway_admit(struct exchange *x, struct err *err)
     caller->msgpack = field_accepts(exchange_field(x, "Accept"), "application/msgpack");
     if (x->route->needs != 0) {
         TRY(read_bearer(x, &secret, err));
+        TRY(check_dev_key(x, secret, err));
         if (upload_token_is(bytes_of(secret))) {
             TRY(admit_upload(x, secret, err));
         } else if (keys_find(gateway_of(x)->keys, x->arena, secret, caller)) {

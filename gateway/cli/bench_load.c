@@ -153,7 +153,7 @@ static int send_opening(struct load *load, struct link *link)
     link->head_of = -1;
     link->head.size = 0;
     buf_format(&link->head,
-               "POST /v1/traces HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"
+               "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                load->key, sizeof(body) - 1);
     return link_send(link, buf_bytes(&link->head), bytes_of(body));
@@ -495,7 +495,7 @@ int bench_load(struct cli *cli, const struct bench_plan *plan, struct bench_trac
     bench_body_make(cli->arena, plan, &load.body);
     load.head_end =
         arena_format(cli->arena,
-                     "\r\nHost: bench\r\nContent-Type: application/json\r\n%s"
+                     "\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
                      "Content-Length: %zu\r\n\r\n",
                      plan->async ? "Prefer: respond-async\r\n" : "", load.body.bytes.size);
     load.links = arena_zero(cli->arena, (size_t)plan->connections, sizeof(*load.links));

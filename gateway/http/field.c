@@ -241,6 +241,21 @@ bool field_holds_strong_tag(const char *value, const char *tag)
     return holds_tag(value, tag, false);
 }
 
+bool field_host_is_own(const char *value)
+{
+    static const char here[] = "localhost";
+    const size_t      own = sizeof(here) - 1;
+    size_t            size = strcspn(value, ":");
+
+    if (value[0] == '[') {
+        return true; /* an address, or no name at all */
+    }
+    if (size >= own && strncasecmp(value + size - own, here, own) == 0) {
+        return size == own || value[size - own - 1] == '.';
+    }
+    return strspn(value, "0123456789.") == size;
+}
+
 bool field_request_id_ok(const char *value)
 {
     size_t size =

@@ -43,6 +43,9 @@ bool field_holds_tag(const char *value, const char *tag);
 /* The same for If-Match, which compares strongly. */
 bool field_holds_strong_tag(const char *value, const char *tag);
 
+/* Does Host name localhost, or an address: what a name that somebody else gives out can't be? */
+bool field_host_is_own(const char *value);
+
 /* May a client's X-Request-Id be used as ours: 1..64 of [A-Za-z0-9._-]. A traceparent in the form
  * of W3C Trace Context, version 00? */
 bool field_request_id_ok(const char *value);

@@ -20,7 +20,7 @@ PATIENCE_S = 900  # with any one command
 TICKS = os.sysconf("SC_CLK_TCK")
 OURS = ("gateway", "worker-validate")
 FARM = ("gateway", "nats-server", "postgres", "worker-validate")
-HEAD = (b"%s %s HTTP/1.1\r\nHost: farm\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+HEAD = (b"%s %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
         b"%sContent-Length: %d\r\n\r\n%s")
 DOCUMENT_EVENTS = 1000  # a chunk
 DIFF = "--- a/src/module.py\\n+++ b/src/module.py\\n@@ -1,4 +1,4 @@\\n" + "+    total += weight * value\\n" * 8

@@ -158,7 +158,8 @@ TEST(outages, a_database_that_hangs_is_named_and_keeps_no_upload_waiting)
     postgres_freeze();
     for (size_t i = 0; i < READS; i++) {
         reads[i] = raw_open(world);
-        raw_say(reads[i], "GET /v1/traces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " DEV_KEY
+        raw_say(reads[i], "GET /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+                          "Authorization: Bearer " DEV_KEY
                           "\r\nConnection: close\r\n\r\n");
     }
     answer = ask_ready(world);

@@ -332,6 +332,37 @@ TEST(requests, the_dev_key_is_unknown_where_it_is_not_allowed)
     CHECK(strstr(arena_text(world->arena, answer.body), DEV_KEY) == NULL);
 }
 
+/* A page that its reader's browser takes to be this farm's (its name was given this address) has no
+ * other key than this one. */
+TEST(requests, the_dev_key_is_good_at_no_name_that_others_give_out)
+{
+    static const struct {
+        const char *host;
+        int         status;
+    } hosts[] = {{"evil.example:8000", 403},    {"evil.example", 403},
+                 {"127.0.0.1.evil.example", 403}, {"localhost.evil.example", 403},
+                 {"notlocalhost:8000", 403},
+                 {"localhost:8000", 200},       {"LOCALHOST", 200},
+                 {"app.localhost", 200},        {"127.0.0.1:8000", 200},
+                 {"[::1]:8000", 200}};
+    CLEANUP(world) struct world *world = world_open(NULL);
+
+    for (size_t i = 0; world != NULL && i < COUNT_OF(hosts); i++) {
+        int         fd = raw_open(world);
+        const char *heard;
+
+        raw_say(fd, arena_format(world->arena,
+                                 "GET /v1/traces HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
+                                 "Authorization: Bearer " DEV_KEY "\r\n\r\n",
+                                 hosts[i].host));
+        heard = raw_hear(world, fd, NULL);
+        if (strncmp(heard, arena_format(world->arena, "HTTP/1.1 %d ", hosts[i].status), 13) != 0) {
+            test_failed(__FILE__, __LINE__, "Host: %s is answered %s", hosts[i].host, heard);
+        }
+        (void)close(fd);
+    }
+}
+
 static void add_key(struct world *world, const char *key, const char *tenant, const char *role)
 {
     char hash[HASH_HEX];
