@@ -161,7 +161,7 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
     return check_roles(x, err);
 }
 
-enum { UNKNOWN_BODY_MOST = 64 * 1024 };
+enum { UNKNOWN_BODY_MOST = 64 * 1024, UNKNOWN_AT_ONCE = 64 };
 
 static int refuse_key(struct err *err)
 {
@@ -209,7 +209,7 @@ int gateway_admit(struct exchange *x, struct err *err)
 
 /* ------------------------------ keys not seen before ------------------------------ */
 
-static int look_again(struct reader *reader, struct exchange *x, struct err *err)
+static int look_up(struct reader *reader, struct exchange *x, struct err *err)
 {
     struct gateway *gateway = gateway_of(x);
     struct caller  *caller = caller_of(x);
@@ -228,13 +228,41 @@ static int look_again(struct reader *reader, struct exchange *x, struct err *err
     return READ_HANDED_ON;
 }
 
+static int look_again(struct reader *reader, struct exchange *x, struct err *err)
+{
+    struct gateway *gateway = gateway_of(x); /* x may be gone afterwards */
+    int             result = look_up(reader, x, err);
+
+    atomic_fetch_sub(&gateway->unknown, 1);
+    return result;
+}
+
+/* Anybody may send keys that are none: they get little of the queue that readers of the farm's own
+ * wait in. */
+static int ask_for_key(struct exchange *x, struct err *err)
+{
+    struct gateway *gateway = gateway_of(x);
+    int             before = atomic_fetch_add(&gateway->unknown, 1);
+    int             result;
+
+    result = before < UNKNOWN_AT_ONCE
+                 ? readers_put(gateway->readers, x, look_again, err)
+                 : err_set(err, ERR_KEY_NEW, "%d others are looked up already", UNKNOWN_AT_ONCE);
+    if (result < 0) {
+        atomic_fetch_sub(&gateway->unknown, 1);
+    }
+    return result;
+}
+
 bool gateway_enter(struct exchange *x)
 {
-    struct caller *caller = caller_of(x);
+    struct err err = {0};
 
-    if (caller->unknown == NULL) {
+    if (caller_of(x)->unknown == NULL) {
         return true;
     }
-    read_with(x, look_again);
+    if (ask_for_key(x, &err) < 0) {
+        exchange_refuse(x, &err);
+    }
     return false;
 }

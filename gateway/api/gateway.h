@@ -8,6 +8,8 @@
 #ifndef PRT_GATEWAY_API_GATEWAY_H
 #define PRT_GATEWAY_API_GATEWAY_H
 
+#include <stdatomic.h>
+
 #include "farm/farm.h"
 #include "gateway/api/caller.h"
 #include "gateway/api/keys.h"
@@ -45,6 +47,7 @@ struct gateway {
     struct readiness     readiness;
     struct scratches    *scratches;
     struct rates        *rates;
+    _Atomic int          unknown; /* requests whose key is being looked up */
     struct http_server  *server;
 };
 

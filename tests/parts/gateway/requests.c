@@ -424,6 +424,40 @@ TEST(requests, an_idempotency_key_that_is_no_text_is_refused_before_it_travels)
     CHECK_NUMBER(world_seen(world), seen);
 }
 
+/* The keys' table does not answer, so that they pile up. */
+TEST(requests, with_keys_that_nobody_knows_get_little_of_the_queue)
+{
+    enum { REQUESTS = 200, ASKED = 64 };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    int                          fd[REQUESTS];
+    int                          later = 0, unknown = 0;
+    struct err                   err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    CHECK_WORKS(store_begin(world->store, &err));
+    world_sql(world, "LOCK TABLE api_keys");
+    for (int i = 0; i < REQUESTS; i++) {
+        fd[i] = raw_open(world);
+        raw_say(fd[i], arena_format(world->arena,
+                                    "GET /v1/traces HTTP/1.1\r\nHost: localhost\r\nAuthorization:"
+                                    " Bearer prt_read_%d\r\nConnection: close\r\n\r\n",
+                                    i));
+    }
+    CHECK(world_metric_becomes(world, "prt_http_requests_open", ASKED + 1));
+    store_rollback(world->store);
+    for (int i = 0; i < REQUESTS; i++) {
+        const char *heard = raw_hear(world, fd[i], NULL);
+
+        later += strstr(heard, "\"code\":\"key_new\"") != NULL;
+        unknown += strstr(heard, "\"code\":\"unauthorized\"") != NULL;
+        (void)close(fd[i]);
+    }
+    CHECK_NUMBER(later, REQUESTS - ASKED);
+    CHECK_NUMBER(unknown, ASKED);
+}
+
 static int post_large(struct world *world, const char *key)
 {
     CLEANUP(buf) struct buf body = {0};
