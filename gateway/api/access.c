@@ -246,7 +246,7 @@ static int ask_for_key(struct exchange *x, struct err *err)
     int             result;
 
     result = before < UNKNOWN_AT_ONCE
-                 ? readers_put(gateway->readers, x, look_again, err)
+                 ? readers_put_read(gateway->readers, x, look_again, err)
                  : err_set(err, ERR_KEY_NEW, "%d others are looked up already", UNKNOWN_AT_ONCE);
     if (result < 0) {
         atomic_fetch_sub(&gateway->unknown, 1);

@@ -289,5 +289,7 @@ void batch_post(struct exchange *x)
     posted->publish.answers = &answers;
     posted->publish.consent = CONSENT_ALL;
     posted->publish.may_follow = posted->batch.trace_id == NULL;
-    read_with(x, send_batch);
+    if (readers_put(gateway_of(x)->readers, x, send_batch, &err) < 0) {
+        exchange_refuse(x, &err);
+    }
 }

@@ -48,7 +48,7 @@ static int late(struct exchange *x)
 {
     struct err err = {0};
 
-    return readers_put(gateway_of(x)->readers, x, count_events, &err);
+    return readers_put_read(gateway_of(x)->readers, x, count_events, &err);
 }
 
 static const struct publish_answers answers = {stored, NULL, late};

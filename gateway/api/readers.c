@@ -34,7 +34,14 @@ struct reader {
     struct blob_store *blob;
     pthread_t          thread;
     bool               started;
+    bool               reads;  /* the job under way is a read */
     bool               probes; /* asks the database that hung whether it is back */
+};
+
+/* A ring. */
+struct queue {
+    struct job job[QUEUE_MOST];
+    size_t     first, count;
 };
 
 struct readers {
@@ -42,8 +49,8 @@ struct readers {
     struct keys         *keys;
     pthread_mutex_t      lock;
     pthread_cond_t       more;
-    struct job           queue[QUEUE_MOST]; /* a ring */
-    size_t               first, count;
+    struct queue         sends, reads;
+    size_t               reading; /* jobs of `reads` under way */
     bool                 stop;
     int64_t              accounts_due_us; /* under the lock; INT64_MAX while somebody reads them */
     _Atomic int64_t      store_due_us;    /* 0: it answers; else when it may be asked again,
@@ -173,21 +180,23 @@ int reader_look(struct reader *reader, enum bucket bucket, const char *key, stru
 static void queue_changed(const struct readers *readers)
 {
     if (readers->keys != NULL) {
-        metric_set(METRIC_gateway_reader_queue, 0, (int64_t)readers->count);
+        metric_set(METRIC_gateway_reader_queue, 0,
+                   (int64_t)(readers->sends.count + readers->reads.count));
     }
 }
 
-int readers_put(struct readers *readers, struct exchange *x, read_job job, struct err *err)
+static int put(struct readers *readers, struct queue *queue, struct exchange *x, read_job job,
+               struct err *err)
 {
     bool full;
 
     (void)pthread_mutex_lock(&readers->lock);
-    full = readers->count == QUEUE_MOST;
+    full = queue->count == QUEUE_MOST;
     if (!full) {
         /* Held before another thread can see it, and so before it can be resumed. */
         exchange_hold(x);
-        readers->queue[(readers->first + readers->count) % QUEUE_MOST] = (struct job){x, job};
-        readers->count++;
+        queue->job[(queue->first + queue->count) % QUEUE_MOST] = (struct job){x, job};
+        queue->count++;
         queue_changed(readers);
         (void)pthread_cond_signal(&readers->more);
     }
@@ -201,31 +210,65 @@ int readers_put(struct readers *readers, struct exchange *x, read_job job, struc
     return 0;
 }
 
+int readers_put(struct readers *readers, struct exchange *x, read_job job, struct err *err)
+{
+    return put(readers, &readers->sends, x, job, err);
+}
+
+int readers_put_read(struct readers *readers, struct exchange *x, read_job job, struct err *err)
+{
+    return put(readers, &readers->reads, x, job, err);
+}
+
 void read_with(struct exchange *x, read_job job)
 {
     struct err err = {0};
 
-    if (readers_put(gateway_of(x)->readers, x, job, &err) < 0) {
+    if (readers_put_read(gateway_of(x)->readers, x, job, &err) < 0) {
         exchange_refuse(x, &err);
     }
 }
 
-/* The next job; false: it is time to stop. x is NULL when nothing came for a second. */
-static bool next_job(struct readers *readers, struct job *ret_job)
+/* Reads leave one reader to what is sent. The lock is held. */
+static bool may_read(const struct readers *readers)
 {
+    return readers->reading < (readers->reader_count > 1 ? readers->reader_count - 1 : 1);
+}
+
+static struct queue *next_queue(struct readers *readers)
+{
+    return readers->sends.count > 0                           ? &readers->sends
+           : readers->reads.count > 0 && may_read(readers) ? &readers->reads
+                                                              : NULL;
+}
+
+/* Until its next job. The lock is held. */
+static void set_reads(struct reader *reader, bool reads)
+{
+    reader->readers->reading += (size_t)reads - (size_t)reader->reads;
+    reader->reads = reads;
+}
+
+/* The next job; false: it is time to stop. x is NULL when nothing came for a second. */
+static bool next_job(struct reader *reader, struct job *ret_job)
+{
+    struct readers *readers = reader->readers;
+    struct queue   *queue;
     struct timespec until;
 
     ret_job->x = NULL;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAKE_MS / 1000;
     (void)pthread_mutex_lock(&readers->lock);
-    while (readers->count == 0 && !readers->stop &&
+    set_reads(reader, false);
+    while ((queue = next_queue(readers)) == NULL && !readers->stop &&
            pthread_cond_timedwait(&readers->more, &readers->lock, &until) == 0) {
     }
-    if (readers->count > 0) {
-        *ret_job = readers->queue[readers->first];
-        readers->first = (readers->first + 1) % QUEUE_MOST;
-        readers->count--;
+    set_reads(reader, queue == &readers->reads);
+    if (queue != NULL) {
+        *ret_job = queue->job[queue->first];
+        queue->first = (queue->first + 1) % QUEUE_MOST;
+        queue->count--;
         queue_changed(readers);
     }
     (void)pthread_mutex_unlock(&readers->lock);
@@ -247,14 +290,16 @@ static void refresh_keys(struct reader *reader)
     note_store(reader, began_us, err.code);
 }
 
-static bool accounts_due(struct readers *readers)
+static bool accounts_due(struct reader *reader)
 {
-    bool due;
+    struct readers *readers = reader->readers;
+    bool            due;
 
     (void)pthread_mutex_lock(&readers->lock);
-    due = readers->accounts_due_us <= clock_mono_us();
+    due = readers->accounts_due_us <= clock_mono_us() && may_read(readers);
     if (due) {
         readers->accounts_due_us = INT64_MAX;
+        set_reads(reader, true);
     }
     (void)pthread_mutex_unlock(&readers->lock);
     return due;
@@ -311,13 +356,13 @@ static void *reader_run(void *arg)
     struct reader *reader = arg;
     struct job     job;
 
-    while (next_job(reader->readers, &job)) {
+    while (next_job(reader, &job)) {
         struct keys *keys = reader->readers->keys;
 
         if (keys != NULL && keys_due(keys)) {
             refresh_keys(reader);
         }
-        if (keys != NULL && job.x == NULL && accounts_due(reader->readers)) {
+        if (keys != NULL && job.x == NULL && accounts_due(reader)) {
             refresh_accounts(reader);
         }
         if (job.x != NULL) {

@@ -31,6 +31,9 @@ typedef int (*read_job)(struct reader *reader, struct exchange *x, struct err *e
 /* Holds the exchange and queues it; -1 leaves it where it is. */
 WARN_UNUSED int readers_put(struct readers *readers, struct exchange *x, read_job job,
                             struct err *err);
+/* The same for what only reads: it waits behind what is sent, and never takes the last reader. */
+WARN_UNUSED int readers_put_read(struct readers *readers, struct exchange *x, read_job job,
+                                 struct err *err);
 /* The way most handlers end: what can't be queued is refused. */
 void read_with(struct exchange *x, read_job job);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Artifacts of any size go to the object store by their hash, without being held in memory. */
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/api/token.h"
@@ -159,4 +160,37 @@ TEST(uploads, in_chunks_of_any_size_arrive_whole)
     CHECK(strstr(heard, " 201 ") != NULL);
     CHECK(strstr(heard, hash) != NULL);
     (void)close(fd);
+}
+
+TEST(uploads, wait_behind_no_reads)
+{
+    enum { READS = 16 };
+    CLEANUP(world) struct world *world = world_open(NULL);
+    const char                  *token;
+    int                          reads[READS];
+    char                         byte;
+    struct err                   err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    CHECK_WORKS(store_begin(world->store, &err));
+    world_sql(world, "LOCK TABLE traces");
+    for (int i = 0; i < READS; i++) {
+        reads[i] = raw_open(world);
+        raw_say(reads[i], "GET /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+                          "Authorization: Bearer " DEV_KEY "\r\nConnection: close\r\n\r\n");
+    }
+    CHECK(world_metric_becomes(world, "prt_http_requests_open", READS + 1));
+    CHECK_NUMBER(put(world, trace, token, "e1.stdout", BYTES("out"), NULL).status, 201);
+    for (int i = 0; i < READS; i++) {
+        CHECK_NUMBER(recv(reads[i], &byte, 1, MSG_DONTWAIT), -1);
+    }
+    store_rollback(world->store);
+    for (int i = 0; i < READS; i++) {
+        CHECK(strncmp(raw_hear(world, reads[i], NULL), "HTTP/1.1 200 ", 13) == 0);
+        (void)close(reads[i]);
+    }
 }
