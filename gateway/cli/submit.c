@@ -91,10 +91,16 @@ static int begin(struct cli *cli, struct submission *what, struct err *err)
     struct bytes body;
     struct value value;
     struct value answer;
+    uint8_t      random[16];
+    char         key[2 * sizeof(random) + 1]; /* sent again, it is to open the same trace */
 
     TRY(cli_read_json(cli, what->session, &body, &value, err));
-    TRY(cli_call(cli, &(struct call){.method = "POST", .path = "/v1/traces", .json = body}, NULL,
-                 &answer, NULL, err));
+    random_bytes(random, sizeof(random));
+    hex_write(key, (struct bytes){random, sizeof(random)});
+    TRY(cli_call(cli,
+                 &(struct call){
+                     .method = "POST", .path = "/v1/traces", .json = body, .idempotency = key},
+                 NULL, &answer, NULL, err));
     what->trace = arena_text(cli->arena, value_text_or(value_get(&answer, "trace_id"), ""));
     what->token = arena_text(cli->arena, value_text_or(value_get(&answer, "upload_token"), ""));
     TRY(dir_make(local_path(cli, "submit"), 0700, err));
