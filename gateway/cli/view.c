@@ -255,10 +255,7 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
     }
     TRY(cli_document_with(cli, argv[optind], query, &status, &bytes, err));
     TRY(json_read(cli->arena, bytes, &limits, &document, err));
-    if (field != NULL) {
-        return print_field(&document, field, cli, err);
-    }
-    if (status == 202) {
+    if (status == 202) { /* what came instead has fields too, and they are not the document's */
         struct bytes said = value_text_or(value_get(&document, "message"), "not finalized yet");
 
         if (cli->json) {
@@ -269,6 +266,9 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
                           (long long)value_whole_or(value_get(&document, "num_events"), 0));
         }
         return EXIT_LATE;
+    }
+    if (field != NULL) {
+        return print_field(&document, field, cli, err);
     }
     if (cli->json) {
         (void)fwrite(bytes.data, 1, bytes.size, stdout);

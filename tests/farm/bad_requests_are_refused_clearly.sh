@@ -66,6 +66,10 @@ expect "$code" = 4
 code=0
 prt view "$trace" 2>/dev/null || code=$?
 expect "$code" = 4
+code=0
+prt view "$trace" --field /status >"$work/field" 2>/dev/null || code=$?
+expect "$code" = 4
+expect "$(cat "$work/field")" = ""
 
 # A body that never comes is 408, and costs the others nothing.
 python3 - "$url" "$upload" "$ingest" <<'P'
