@@ -16,15 +16,7 @@
 #include "base/fd.h"
 #include "gateway/http/server.h"
 #include "lib/test.h"
-
-enum {
-    PATIENCE_S = 20,
-    FILE_BYTES = 24 * 1024 * 1024,
-    PIECES_MOST = 8 * 1024 * 1024,
-    ROOM = 1 << 16,
-    MEMORY_MOST = 64 * 1024 * 1024,
-    MUCH = 20 * 1024 * 1024
-};
+#include "wire.h"
 
 static struct http_server *server;
 static char                file_path[64];
@@ -139,7 +131,7 @@ static uint8_t file_byte(int64_t at)
     return (uint8_t)('a' + at % 23 + at / 4096 % 3);
 }
 
-static bool opened(int connections, int64_t idle_ms)
+bool opened(int connections, int64_t idle_ms)
 {
     struct err                 err = {0};
     CLEANUP(buf) struct buf    bytes = {0};
@@ -167,7 +159,7 @@ static bool opened(int connections, int64_t idle_ms)
     return server != NULL;
 }
 
-static void closed(void)
+void closed(void)
 {
     http_server_close(server);
     server = NULL;
@@ -176,7 +168,7 @@ static void closed(void)
 
 /* -------- raw clients -------- */
 
-static int connected(void)
+int connected(void)
 {
     struct sockaddr_in   at = {.sin_family = AF_INET,
                                .sin_port = htons((uint16_t)http_server_port(server))};
@@ -191,15 +183,14 @@ static int connected(void)
     return fd;
 }
 
-static void say(int fd, const char *text)
+void say(int fd, const char *text)
 {
     struct err err = {0};
 
     CHECK_WORKS(fd_write_all(fd, bytes_of(text), &err));
 }
 
-/* What comes until the other side closes or `most` bytes are there. */
-static const char *heard(int fd, size_t most)
+const char *heard(int fd, size_t most)
 {
     static char room[ROOM];
     size_t      size = 0;
@@ -212,8 +203,7 @@ static const char *heard(int fd, size_t most)
     return room;
 }
 
-/* One answer: its head, and its body by Content-Length. */
-static const char *answer(int fd)
+const char *answer(int fd)
 {
     static char room[ROOM];
     size_t      size = 0;
@@ -233,7 +223,7 @@ static const char *answer(int fd)
     return room;
 }
 
-static bool is(const char *said, int status, const char *body)
+bool is(const char *said, int status, const char *body)
 {
     char first[32];
 
@@ -241,8 +231,6 @@ static bool is(const char *said, int status, const char *body)
     return strncmp(said, first, strlen(first)) == 0 && strlen(said) >= strlen(body) &&
            strcmp(said + strlen(said) - strlen(body), body) == 0;
 }
-
-#define HOST "Host: h\r\n"
 
 TEST(wire, a_request_may_come_byte_by_byte)
 {
@@ -349,22 +337,6 @@ TEST(wire, a_head_without_end_is_431_while_it_is_still_coming)
     closed();
 }
 
-TEST(wire, who_is_slow_is_given_up_and_told_if_a_request_had_begun)
-{
-    if (!opened(16, 500)) {
-        return;
-    }
-    CLEANUP(fd) int silent = connected();
-    CLEANUP(fd) int begun = connected();
-    CLEANUP(fd) int body = connected();
-    say(begun, "GET /greet HT");
-    say(body, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel");
-    CHECK_TEXT(heard(silent, ROOM - 1), "");
-    CHECK(is(heard(begun, ROOM - 1), 408, ""));
-    CHECK(is(heard(body, ROOM - 1), 408, ""));
-    closed();
-}
-
 TEST(wire, a_client_that_asks_first_is_told_to_go_on_or_not)
 {
     if (!opened(16, 5000)) {
@@ -378,117 +350,6 @@ TEST(wire, a_client_that_asks_first_is_told_to_go_on_or_not)
     say(fd,
         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\nExpect: 100-continue\r\n\r\n");
     CHECK(is(heard(fd, ROOM - 1), 413, ""));
-    closed();
-}
-
-TEST(wire, a_refused_body_is_read_past_and_the_connection_goes_on)
-{
-    CLEANUP(buf) struct buf body = {0};
-
-    if (!opened(16, 5000)) {
-        return;
-    }
-    CLEANUP(fd) int fd = connected();
-    for (int i = 0; i < 300000; i++) {
-        buf_put_text(&body, "0123456789");
-    }
-    say(fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3000000\r\n\r\n");
-    say(fd, buf_text(&body));
-    CHECK(is(answer(fd), 413, ""));
-    say(fd, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}");
-    CHECK(is(answer(fd), 404, ""));
-    say(fd, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
-    CHECK(is(answer(fd), 200, "\r\n\r\nhello"));
-    closed();
-}
-
-/* One that breaks off, or goes on for ever, is still refused for what it was. */
-TEST(wire, a_refusal_stays_what_it_was_however_its_body_goes_on)
-{
-    if (!opened(16, 5000)) {
-        return;
-    }
-    CLEANUP(fd) int silent = connected();
-    CLEANUP(fd) int broken = connected();
-    say(silent, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel");
-    say(broken, "POST /nowhere HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nnone\r\n");
-    CHECK(is(heard(broken, ROOM - 1), 404, ""));
-    CHECK(is(heard(silent, ROOM - 1), 404, ""));
-    closed();
-}
-
-TEST(wire, a_body_that_is_much_too_large_is_told_so)
-{
-    enum { SENT = PIECES_MOST + 65 * 1024 * 1024, BLOCK = 1024 * 1024 };
-    CLEANUP(buf) struct buf block = {0};
-
-    if (!opened(16, 5000)) {
-        return;
-    }
-    for (int i = 0; i < BLOCK; i++) {
-        buf_put_byte(&block, 'x');
-    }
-    CLEANUP(fd) int fd = connected();
-    say(fd, "PUT /pieces HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n");
-    for (int64_t sent = 0; sent < SENT;) {
-        ssize_t size = send(fd, block.data, block.size, MSG_NOSIGNAL);
-
-        if (size <= 0) {
-            break;
-        }
-        sent += size;
-    }
-    CHECK(is(heard(fd, ROOM - 1), 413, ""));
-    closed();
-}
-
-TEST(wire, who_reads_nothing_is_given_up_whatever_it_sends)
-{
-    int64_t until = clock_mono_us() + PATIENCE_S * 1000000LL;
-
-    if (!opened(16, 500)) {
-        return;
-    }
-    CLEANUP(fd) int fd = connected();
-    say(fd, "GET /file HTTP/1.1\r\n" HOST "\r\n");
-    while (send(fd, "G", 1, MSG_NOSIGNAL) == 1 && clock_mono_us() < until) {
-        clock_sleep_ms(50);
-    }
-    CHECK(clock_mono_us() < until);
-    closed();
-}
-
-/* The rest of a refusal is read, of another answer it is not. */
-static bool much_is_refused(int fd)
-{
-    say(fd, "GET /much HTTP/1.1\r\n" HOST "\r\n");
-    return strcmp(heard(fd, 12), "HTTP/1.1 503") == 0 &&
-           strstr(answer(fd), "\r\nRetry-After: 1\r\n") != NULL;
-}
-
-TEST(wire, answers_in_memory_that_nobody_reads_are_bounded_together)
-{
-    enum { SLOW = MEMORY_MOST / MUCH };
-    int fd[SLOW];
-    int times = 0;
-
-    if (!opened(16, 5000)) {
-        return;
-    }
-    for (int i = 0; i < SLOW; i++) {
-        fd[i] = connected();
-        CHECK(!much_is_refused(fd[i]));
-    }
-    CLEANUP(fd) int next = connected();
-    CHECK(much_is_refused(next));
-    for (int i = 0; i < SLOW; i++) {
-        (void)close(fd[i]);
-    }
-    while (times < 1000 && much_is_refused(next)) {
-        clock_sleep_ms(10);
-        times++;
-    }
-    CHECK(times < 1000);
     closed();
 }
 

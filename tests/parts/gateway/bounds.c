@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* The HTTP server alone: what is slow, too large, or goes on for ever. */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "lib/test.h"
+#include "wire.h"
+
+TEST(bounds, who_is_slow_is_given_up_and_told_if_a_request_had_begun)
+{
+    if (!opened(16, 500)) {
+        return;
+    }
+    CLEANUP(fd) int silent = connected();
+    CLEANUP(fd) int begun = connected();
+    CLEANUP(fd) int body = connected();
+    say(begun, "GET /greet HT");
+    say(body, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel");
+    CHECK_TEXT(heard(silent, ROOM - 1), "");
+    CHECK(is(heard(begun, ROOM - 1), 408, ""));
+    CHECK(is(heard(body, ROOM - 1), 408, ""));
+    closed();
+}
+
+TEST(bounds, a_refused_body_is_read_past_and_the_connection_goes_on)
+{
+    CLEANUP(buf) struct buf body = {0};
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    CLEANUP(fd) int fd = connected();
+    for (int i = 0; i < 300000; i++) {
+        buf_put_text(&body, "0123456789");
+    }
+    say(fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3000000\r\n\r\n");
+    say(fd, buf_text(&body));
+    CHECK(is(answer(fd), 413, ""));
+    say(fd, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}");
+    CHECK(is(answer(fd), 404, ""));
+    say(fd, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(is(answer(fd), 200, "\r\n\r\nhello"));
+    closed();
+}
+
+/* One that breaks off, or goes on for ever, is still refused for what it was. */
+TEST(bounds, a_refusal_stays_what_it_was_however_its_body_goes_on)
+{
+    if (!opened(16, 5000)) {
+        return;
+    }
+    CLEANUP(fd) int silent = connected();
+    CLEANUP(fd) int broken = connected();
+    say(silent, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhel");
+    say(broken, "POST /nowhere HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nnone\r\n");
+    CHECK(is(heard(broken, ROOM - 1), 404, ""));
+    CHECK(is(heard(silent, ROOM - 1), 404, ""));
+    closed();
+}
+
+TEST(bounds, a_body_that_is_much_too_large_is_told_so)
+{
+    enum { SENT = PIECES_MOST + 65 * 1024 * 1024, BLOCK = 1024 * 1024 };
+    CLEANUP(buf) struct buf block = {0};
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    for (int i = 0; i < BLOCK; i++) {
+        buf_put_byte(&block, 'x');
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "PUT /pieces HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n");
+    for (int64_t sent = 0; sent < SENT;) {
+        ssize_t size = send(fd, block.data, block.size, MSG_NOSIGNAL);
+
+        if (size <= 0) {
+            break;
+        }
+        sent += size;
+    }
+    CHECK(is(heard(fd, ROOM - 1), 413, ""));
+    closed();
+}
+
+TEST(bounds, who_reads_nothing_is_given_up_whatever_it_sends)
+{
+    int64_t until = clock_mono_us() + PATIENCE_S * 1000000LL;
+
+    if (!opened(16, 500)) {
+        return;
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "GET /file HTTP/1.1\r\n" HOST "\r\n");
+    while (send(fd, "G", 1, MSG_NOSIGNAL) == 1 && clock_mono_us() < until) {
+        clock_sleep_ms(50);
+    }
+    CHECK(clock_mono_us() < until);
+    closed();
+}
+
+/* The rest of a refusal is read, of another answer it is not. */
+static bool much_is_refused(int fd)
+{
+    say(fd, "GET /much HTTP/1.1\r\n" HOST "\r\n");
+    return strcmp(heard(fd, 12), "HTTP/1.1 503") == 0 &&
+           strstr(answer(fd), "\r\nRetry-After: 1\r\n") != NULL;
+}
+
+TEST(bounds, answers_in_memory_that_nobody_reads_are_bounded_together)
+{
+    enum { SLOW = MEMORY_MOST / MUCH };
+    int fd[SLOW];
+    int times = 0;
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    for (int i = 0; i < SLOW; i++) {
+        fd[i] = connected();
+        CHECK(!much_is_refused(fd[i]));
+    }
+    CLEANUP(fd) int next = connected();
+    CHECK(much_is_refused(next));
+    for (int i = 0; i < SLOW; i++) {
+        (void)close(fd[i]);
+    }
+    while (times < 1000 && much_is_refused(next)) {
+        clock_sleep_ms(10);
+        times++;
+    }
+    CHECK(times < 1000);
+    closed();
+}
