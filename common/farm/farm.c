@@ -83,10 +83,10 @@ int farm_stream_open(struct stream **ret_stream, const struct config *config, co
     return stream_open(ret_stream, &settings, err);
 }
 
-static int open_stream(struct farm *farm, const char *program, struct err *err)
+static int open_stream(struct farm *farm, const char *program, bool as_is, struct err *err)
 {
     TRY(farm_stream_open(&farm->stream, farm->config, program, err));
-    if (stream_setup(farm->stream, err) < 0) {
+    if (!as_is && stream_setup(farm->stream, err) < 0) {
         stream_close(TAKE(farm->stream));
         return -1;
     }
@@ -95,8 +95,8 @@ static int open_stream(struct farm *farm, const char *program, struct err *err)
 
 static int open_missing(struct farm *farm, unsigned parts, const char *program, struct err *err)
 {
-    if ((parts & FARM_STREAM) != 0 && farm->stream == NULL) {
-        TRY(open_stream(farm, program, err));
+    if ((parts & (FARM_STREAM | FARM_STREAM_AS_IS)) != 0 && farm->stream == NULL) {
+        TRY(open_stream(farm, program, (parts & FARM_STREAM) == 0, err));
     }
     if ((parts & FARM_STORE) != 0 && farm->store == NULL) {
         TRY(farm_store_open(&farm->store, farm->config, err));

@@ -14,7 +14,16 @@
 #include "store/store.h"
 #include "stream/stream.h"
 
-enum farm_parts { FARM_STREAM = 1, FARM_STORE = 2, FARM_BLOB = 4, FARM_KEYS = 8 };
+/* FARM_STREAM makes the streams, and brings those that are there up to the settings: for who serves.
+ * A tool takes them as they are: its machine may have other settings, and a shorter PRT_DEAD_KEEP
+ * deletes. */
+enum farm_parts {
+    FARM_STREAM = 1,
+    FARM_STORE = 2,
+    FARM_BLOB = 4,
+    FARM_KEYS = 8,
+    FARM_STREAM_AS_IS = 16
+};
 
 struct farm {
     const struct config *config;

@@ -24,7 +24,8 @@ static int backlog(struct bench_outage *outage, int64_t *ret_chunks, struct err 
 
 int bench_outage_begin(struct cli *cli, struct bench_outage *outage, struct err *err)
 {
-    if (farm_open(&outage->farm, &cli->config, FARM_STREAM | FARM_STORE, "prt bench", 0, err) < 0) {
+    if (farm_open(&outage->farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE, "prt bench", 0,
+                  err) < 0) {
         return err_add(err, "--outage wants the farm's own stream and database");
     }
     TRY(store_begin(outage->farm.store, err));

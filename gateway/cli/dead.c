@@ -230,11 +230,11 @@ struct action {
 };
 
 static const struct action actions[] = {
-    {"list", dead_list, false, false, FARM_STREAM},
-    {"show", dead_show, true, true, FARM_STREAM | FARM_BLOB},
-    {"retry", retry, true, false, FARM_STREAM | FARM_BLOB},
-    {"edit", dead_edit, true, true, FARM_STREAM | FARM_BLOB},
-    {"drop", drop, true, false, FARM_STREAM},
+    {"list", dead_list, false, false, FARM_STREAM_AS_IS},
+    {"show", dead_show, true, true, FARM_STREAM_AS_IS | FARM_BLOB},
+    {"retry", retry, true, false, FARM_STREAM_AS_IS | FARM_BLOB},
+    {"edit", dead_edit, true, true, FARM_STREAM_AS_IS | FARM_BLOB},
+    {"drop", drop, true, false, FARM_STREAM_AS_IS},
 };
 
 static int run_action(struct dead *dead, const struct action *action, int argc, char **argv,

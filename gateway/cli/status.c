@@ -228,7 +228,7 @@ int status_run(struct cli *cli, int argc, char **argv, struct err *err)
         }
         watch = true;
     }
-    if (farm_open(&farm, &cli->config, FARM_STREAM, "prt status", 0, err) < 0) {
+    if (farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt status", 0, err) < 0) {
         return err_add(err, "no farm answers at %s", cli->config.nats_url);
     }
     do {
