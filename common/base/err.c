@@ -99,6 +99,7 @@ int (err_errno)(struct err *err, const char *fmt, ...)
     err->code = (why == ENOSPC || why == EDQUOT) ? ERR_DISK_FULL : ERR_SYSTEM;
     err->retry_after_ms = 0;
     tell(err, words, says == NULL ? "unknown error" : says);
+    errno = why;
     return -1;
 }
 

@@ -10,7 +10,8 @@
  * Keys are 1..1024 bytes of [A-Za-z0-9._/-] in at most 32 segments of 1..255 bytes, none of them
  * "." or ".." (USAGE). A key is never the beginning of another's path (a and a/b): S3 would take
  * both, a directory can't (BLOB_REFUSED). BLOB_MISSING when a key is not there, BLOB_DOWN when the
- * store does not answer (three tries), BLOB_REFUSED for its other errors, DISK_FULL.
+ * store does not answer (three tries) or its disk fails, BLOB_DENIED when it does not let the farm in,
+ * DISK_FULL: what an operator has to put right. BLOB_REFUSED when it is the object.
  *
  * One struct blob_store is for one thread at a time; any number of threads and processes may have
  * their own on the same buckets. crypto_setup first; the process ignores SIGPIPE.

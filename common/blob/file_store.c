@@ -19,6 +19,29 @@ static struct file_store *of(struct blob_store *store)
     return (struct file_store *)store;
 }
 
+static enum err_code code_of(int why)
+{
+    switch (why) {
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_DISK_FULL;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ERR_BLOB_DENIED;
+    case EEXIST:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOTDIR:
+    case ENOTEMPTY:
+    case ENXIO:
+        return ERR_BLOB_REFUSED;
+    default:
+        return ERR_BLOB_DOWN;
+    }
+}
+
 int file_refused(struct err *err, const char *fmt, ...)
 {
     int     why = errno;
@@ -28,14 +51,13 @@ int file_refused(struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    return err_set(err, why == ENOSPC || why == EDQUOT ? ERR_DISK_FULL : ERR_BLOB_REFUSED, "%s: %s",
-                   words, strerrordesc_np(why));
+    return err_set(err, code_of(why), "%s: %s", words, strerrordesc_np(why));
 }
 
-int file_refused_below(struct err *err)
+int file_refused_below(struct err *err, enum err_code means)
 {
     if (err->code == ERR_SYSTEM) {
-        err->code = ERR_BLOB_REFUSED;
+        err->code = means;
     }
     return -1;
 }
@@ -147,7 +169,8 @@ static int file_read_range(struct blob_store *store, struct blob_name name,
             continue;
         }
         if (n < 0) {
-            return file_refused(err, "reading the object");
+            (void)err_errno(err, "reading the object"); /* a bad block is nobody else's */
+            return file_refused_below(err, ERR_BLOB_REFUSED);
         }
         if (n == 0) {
             break;
@@ -172,7 +195,7 @@ static int file_get(struct blob_store *store, struct arena *arena, struct blob_n
     }
     data = arena_get(arena, (size_t)size);
     if (fd_read_all(fd, data, (size_t)size, &got, err) < 0) {
-        return file_refused_below(err);
+        return file_refused_below(err, ERR_BLOB_REFUSED);
     }
     *ret_bytes = (struct bytes){data, got};
     return 0;
@@ -188,7 +211,7 @@ static int file_copy_to(struct blob_store *store, struct blob_name name, int to,
     TRY(fd);
     do {
         if (fd_read_all(fd, piece, PIECE, &got, err) < 0) {
-            return file_refused_below(err);
+            return file_refused_below(err, ERR_BLOB_REFUSED);
         }
         TRY(fd_write_all(to, (struct bytes){(const uint8_t *)piece, got}, err));
     } while (got == PIECE);
@@ -309,7 +332,7 @@ static int open_buckets(struct file_store *store, const char *path, struct err *
     CLEANUP(fd) int above = -1;
 
     if (dir_make(path, FILE_STORE_DIR_MODE, err) < 0) {
-        return file_refused_below(err);
+        return file_refused_below(err, ERR_BLOB_REFUSED);
     }
     root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {

@@ -29,11 +29,12 @@ struct file_store {
     char        last_path[BLOB_KEY_MOST + 1];
 };
 
-/* From errno: ENOSPC and EDQUOT are DISK_FULL, everything else BLOB_REFUSED. */
+/* From errno: ENOSPC and EDQUOT are DISK_FULL, having no right to write BLOB_DENIED, what tells of this
+ * one object BLOB_REFUSED, and everything else, of the disk, BLOB_DOWN. */
 int file_refused(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* What common/base told as SYSTEM becomes BLOB_REFUSED. Returns -1. */
-int file_refused_below(struct err *err);
+/* What common/base told as SYSTEM becomes `means`. Returns -1. */
+int file_refused_below(struct err *err, enum err_code means);
 
 /* The directory `segment` (its first `size` bytes) of `dir`, or -1 with errno. */
 int file_enter(int dir, const char *segment, size_t size);

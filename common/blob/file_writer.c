@@ -70,7 +70,7 @@ int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *er
     struct file_writer *writer = (struct file_writer *)base;
 
     if (fd_write_all(writer->fd, bytes, err) < 0) {
-        return file_refused_below(err);
+        return file_refused_below(err, errno == EFBIG ? ERR_BLOB_REFUSED : ERR_BLOB_DOWN);
     }
     writer->written += (int64_t)bytes.size;
     /* The disk works while the rest is made, and the sync at the end has little left to wait for.

@@ -154,7 +154,7 @@ static const struct meaning {
     enum err_code means;
     const char   *remedy;
 } meanings[] = {
-    {"NoSuchBucket", 0, ERR_BLOB_REFUSED, "; the bucket was removed: restart to create it"},
+    {"NoSuchBucket", 0, ERR_BLOB_DENIED, "; the bucket was removed: restart to create it"},
     {"NoSuchKey", 0, ERR_BLOB_MISSING, ""},
     {"NoSuchUpload", 0, ERR_BLOB_REFUSED, "; the upload was aborted meanwhile"},
     {"SlowDown", 0, ERR_BLOB_DOWN, ""},
@@ -162,10 +162,13 @@ static const struct meaning {
     {"RequestTimeout", 0, ERR_BLOB_DOWN, ""},
     {"QuotaExceeded", 0, ERR_DISK_FULL, ""},
     {"XMinioStorageFull", 0, ERR_DISK_FULL, ""},
-    {"InvalidAccessKeyId", 0, ERR_BLOB_REFUSED, "; set PRT_S3_ACCESS_KEY"},
-    {"SignatureDoesNotMatch", 0, ERR_BLOB_REFUSED, "; set PRT_S3_SECRET_KEY and PRT_S3_REGION"},
-    {"RequestTimeTooSkewed", 0, ERR_BLOB_REFUSED, "; set this machine's clock"},
-    {NULL, 403, ERR_BLOB_REFUSED, "; give the key rights on the bucket"},
+    {"InvalidAccessKeyId", 0, ERR_BLOB_DENIED, "; set PRT_S3_ACCESS_KEY"},
+    {"SignatureDoesNotMatch", 0, ERR_BLOB_DENIED, "; set PRT_S3_SECRET_KEY and PRT_S3_REGION"},
+    {"AuthorizationHeaderMalformed", 0, ERR_BLOB_DENIED, "; set PRT_S3_REGION"},
+    {"ExpiredToken", 0, ERR_BLOB_DENIED, "; set PRT_S3_ACCESS_KEY and PRT_S3_SECRET_KEY"},
+    {"RequestTimeTooSkewed", 0, ERR_BLOB_DENIED, "; set this machine's clock"},
+    {NULL, 401, ERR_BLOB_DENIED, "; set PRT_S3_ACCESS_KEY and PRT_S3_SECRET_KEY"},
+    {NULL, 403, ERR_BLOB_DENIED, "; give the key rights on the bucket"},
     {NULL, 404, ERR_BLOB_MISSING, ""},
     {NULL, 408, ERR_BLOB_DOWN, ""},
     {NULL, 429, ERR_BLOB_DOWN, ""},

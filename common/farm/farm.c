@@ -110,6 +110,12 @@ static int open_missing(struct farm *farm, unsigned parts, const char *program, 
     return 0;
 }
 
+/* A key that is not let in at the start is a wrong setting: said at once. */
+static bool may_come(const struct err *err)
+{
+    return err_fate(err->code) == FATE_WAIT && err->code != ERR_BLOB_DENIED;
+}
+
 int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
               const char *program, int64_t wait_ms, struct err *err)
 {
@@ -121,7 +127,7 @@ int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts
         TRY(read_keys(ret_farm, err));
     }
     while (open_missing(ret_farm, parts, program, err) < 0) {
-        if (err_fate(err->code) != FATE_WAIT || clock_mono_us() >= deadline) {
+        if (!may_come(err) || clock_mono_us() >= deadline) {
             farm_close(ret_farm);
             return err_add(err, "opening the farm");
         }

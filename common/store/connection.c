@@ -37,9 +37,11 @@ static const struct sqlstate_row sqlstates[] = {
     {"08", ERR_STORE_DOWN},      /* connection exceptions */
     {"23505", ERR_STORE_CLASH},  /* unique violation */
     {"25006", ERR_STORE_DOWN},   /* read-only: a standby that is not promoted yet */
+    {"28", ERR_STORE_DOWN},      /* not let in */
     {"3D000", ERR_STORE_DOWN},   /* the database is not there (yet) */
     {"40", ERR_STORE_CLASH},     /* serialization failure, deadlock */
     {"42P01", ERR_STORE_BEHIND}, /* no such table */
+    {"42501", ERR_STORE_DOWN},   /* no right to a table */
     {"42703", ERR_STORE_BEHIND}, /* no such column */
     {"42883", ERR_STORE_BEHIND}, /* no such function */
     {"53100", ERR_DISK_FULL},

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The object store refuses, stalls, answers 503, cuts connections and is slow, one after the other and
-# under load: chunks are accepted all the while (202) and reach their traces when it is well again.
+# The object store refuses, stalls, answers 503 and 403, cuts connections and is slow, one after the other
+# and under load: chunks are accepted all the while (202) and reach their traces when it is well again.
 . ./farm.sh
 . ./faults.sh
 
@@ -13,7 +13,7 @@ accepted_since() { [ "$(grep -c '"http": 202' "$work/ledger")" -ge $((accepted_b
 chained_more() { [ "$(chained)" -gt "$chained_before" ]; }
 
 load_begin --clients 6
-for mode in refuse busy stall cut slow; do
+for mode in refuse busy deny stall cut slow; do
     echo $mode >"$work/mode"
     accepted_before=$(grep -c '"http": 202' "$work/ledger" || true)
     wait_until accepted_since

@@ -6,7 +6,7 @@
 
 Prints "port N", then serves until its standard input closes. The word in MODE_FILE, read again all the
 time, says how: pass; refuse (connections are reset at once); stall (accepted, nothing goes through);
-cut (reset in the middle of what is sent); busy (every request is answered 503); slow (a second late).
+cut (reset in the middle of what is sent); busy (every request is answered 503); deny (403); slow (a second late).
 """
 import random
 import socket
@@ -15,9 +15,13 @@ import sys
 import threading
 import time
 
-BUSY = (b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 88\r\nConnection: close\r\n\r\n"
-        b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please wait.</Message></Error>')
-assert len(BUSY.split(b"\r\n\r\n")[1]) == 88
+def answer(status, code):
+    body = b'<?xml version="1.0"?><Error><Code>%s</Code><Message>Please wait.</Message></Error>' % code
+    return (b"HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+            % (status, len(body), body))
+
+
+ANSWERS = {"busy": answer(b"503 Slow Down", b"SlowDown"), "deny": answer(b"403 Forbidden", b"AccessDenied")}
 
 
 def reset(connection):
@@ -47,7 +51,7 @@ class Proxy:
                     time.sleep(0.02)
                 if self.mode() == "slow":
                     time.sleep(1)
-                if self.mode() in ("refuse", "busy"):
+                if self.mode() == "refuse" or self.mode() in ANSWERS:
                     break
                 if self.mode() == "cut":
                     target.sendall(data[:left])
@@ -69,11 +73,11 @@ class Proxy:
         if mode == "refuse":
             reset(client)
             return
-        if mode == "busy":
+        if mode in ANSWERS:
             try:
                 client.settimeout(5)
                 client.recv(65536)
-                client.sendall(BUSY)
+                client.sendall(ANSWERS[mode])
                 client.shutdown(socket.SHUT_WR)
                 while client.recv(65536):
                     pass

@@ -2,6 +2,7 @@
 /* What is the directory's own. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,7 +192,21 @@ TEST(directory, is_checked_for_being_there)
 
     CHECK_WORKS(blob_store_check(world.store, 100, &err));
     CHECK_WORKS(dir_remove(path_of(&world, ""), &err));
-    CHECK_FAILS(blob_store_check(world.store, 100, &err), ERR_BLOB_REFUSED);
+    CHECK_FAILS(blob_store_check(world.store, 100, &err), ERR_BLOB_DOWN);
+}
+
+/* What is wrong with the disk, or with the process, is no fault of the object: it is put later. */
+TEST(directory, that_takes_nothing_for_a_while_is_an_outage)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct rlimit               before;
+    struct err                  err = {0};
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}) == 0);
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("x"), NULL, &err), ERR_BLOB_DOWN);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("x"), NULL, &err));
 }
 
 TEST(store, refuses_addresses_it_does_not_know)

@@ -16,11 +16,11 @@ TEST(s3, tells_a_wrong_key_and_what_to_set)
     struct err           err = {0};
 
     settings.secret_key = "wrong";
-    CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_BLOB_REFUSED);
+    CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_BLOB_DENIED);
     CHECK(strstr(err.story, "SignatureDoesNotMatch") != NULL);
     CHECK(strstr(err.story, "set PRT_S3_SECRET_KEY") != NULL);
     settings.access_key = "nobody";
-    CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_BLOB_REFUSED);
+    CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_BLOB_DENIED);
     CHECK(strstr(err.story, "set PRT_S3_ACCESS_KEY") != NULL);
     settings.secret_key = "";
     CHECK_FAILS(blob_store_open(&store, &settings, &err), ERR_CONFIG_WRONG);
@@ -125,7 +125,7 @@ TEST(s3, does_not_try_again_what_was_refused)
     int64_t                                size;
 
     CHECK_FAILS(blob_put(store, BUCKET_CHUNKS, "no.9.403", BYTES("v"), NULL, &err),
-                ERR_BLOB_REFUSED);
+                ERR_BLOB_DENIED);
     CHECK_NUMBER(asked("no"), 1);
     CHECK_FAILS(blob_size(store, BUCKET_CHUNKS, "none.9.404", &size, &err), ERR_BLOB_MISSING);
     CHECK_NUMBER(asked("none"), 1);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* validate: chunks in any order, twice, at once; what is stored and what is answered. */
+#include <unistd.h>
+
 #include "questions.h"
 #include "world.h"
 
@@ -301,4 +303,19 @@ TEST(validate, a_trace_takes_no_more_events_than_it_may)
     CHECK_NUMBER(world->in[2].err.code, ERR_TOO_LARGE);
     CHECK_NUMBER(world->in[3].err.code, ERR_EVENTS_REFUSED);
     CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 12);
+}
+
+/* Or each chunk would be a dead letter after its tries, and missing in a document that is signed. */
+TEST(validate, takes_an_object_store_that_takes_nothing_for_an_outage)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    CHECK_NUMBER(rmdir(arena_format(world->arena, "%s/pr-telemetry-chunks/~new", world->blob_dir)),
+                 0);
+    put_open(world, "t");
+    put_chunk(world, "t", 0, 0, 3);
+    CHECK_NUMBER(validate(world, &err), -1);
+    CHECK_NUMBER(err_fate(err.code), FATE_WAIT);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 0);
 }
