@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "store/replay_store.h"
 
-enum { SUMS, DROP_EVENTS, DROP_CHUNKS, RESET, FINALIZED_STILL, TRACES, COUNT, STATEMENTS };
+enum {
+    SUMS,
+    WAITING,
+    WAITING_STILL,
+    DROP_EVENTS,
+    DROP_CHUNKS,
+    RESET,
+    FINALIZED_STILL,
+    TRACES,
+    COUNT,
+    STATEMENTS
+};
 
 #define WANTED                                                                                     \
     " FROM traces WHERE trace_no > $1 AND ($2::text IS NULL OR trace_id = $2)"                     \
@@ -27,12 +38,21 @@ const struct statement replay_statements[STATEMENTS] = {
         " (SELECT count(*) AS events, coalesce(sum(seq & 4294967295), 0)::bigint AS seqs"
         "  FROM trace_events WHERE trace_no = $1) e", 1 },
 
+    [WAITING] = { "trace_waiting",
+        "SELECT chunk_seq, content_hash FROM trace_chunks"
+        " WHERE trace_no = $1 AND status = 'pending' ORDER BY chunk_seq", 1 },
+    [WAITING_STILL] = { "trace_waiting_still",
+        "SELECT count(*) FROM unnest($2::bigint[], $3::bytea[]) AS q (chunk_seq, content_hash)"
+        " JOIN trace_chunks c ON c.trace_no = $1 AND c.chunk_seq = q.chunk_seq"
+        " AND c.content_hash = q.content_hash", 3 },
+
     [DROP_EVENTS] = { "trace_events_drop", "DELETE FROM trace_events WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "trace_chunks_drop", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
     [RESET] = { "trace_reset",
         "UPDATE traces SET status = 'open', chain_head = NULL, num_events = 0, last_seq = -1,"
         " next_chunk_seq = 0, pending_chunks = 0, pending_events = 0, accepted_events = 0,"
-        " dead_events = 0, open_hash = NULL,"
+        " dead_events = 0, open_hash ="
+        " CASE WHEN EXISTS (SELECT FROM trace_heads WHERE trace_no = $1) THEN open_hash END,"
         " completed_us = NULL, complete_seen_us = NULL, complete_seq = NULL, expected_chunks = NULL"
         " WHERE trace_no = $1", 1 },
 
@@ -62,6 +82,40 @@ int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,
         .events = rows_whole(rows, 0, 5),
         .event_seqs = rows_whole(rows, 0, 6),
     };
+    return 0;
+}
+
+int trace_waiting_read(struct store *store, struct arena *arena, int64_t trace_no,
+                       struct waiting_chunks *ret_waiting, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    struct waiting_chunks      waiting = {0};
+
+    args_whole(&args, trace_no);
+    TRY(store_run(store, &replay_statements[WAITING], &args, &rows, err));
+    waiting.count = rows_count(rows);
+    waiting.seqs = arena_get(arena, waiting.count * sizeof(*waiting.seqs));
+    waiting.hashes = arena_get(arena, waiting.count * sizeof(*waiting.hashes));
+    for (size_t i = 0; i < waiting.count; i++) {
+        waiting.seqs[i] = rows_whole(rows, i, 0);
+        waiting.hashes[i] = arena_bytes(arena, rows_bytes(rows, i, 1));
+    }
+    *ret_waiting = waiting;
+    return 0;
+}
+
+int trace_waiting_lost(struct store *store, struct arena *arena, int64_t trace_no,
+                       const struct waiting_chunks *waiting, int64_t *ret_lost, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    args_whole_array(&args, waiting->seqs, waiting->count);
+    args_bin_array(&args, waiting->hashes, waiting->count);
+    TRY(store_run(store, &replay_statements[WAITING_STILL], &args, &rows, err));
+    *ret_lost = (int64_t)waiting->count - rows_whole(rows, 0, 0);
     return 0;
 }
 

@@ -22,7 +22,21 @@ WARN_UNUSED int trace_sums_read(struct store *store, struct arena *arena, int64_
 
 /* -------- a trace built anew; inside the caller's transaction, its row locked -------- */
 
-/* As if no message of it had been seen. What is not validate's stays: document, results, artifacts. */
+/* What waits for an earlier chunk. The chain does not tell when it is lost. */
+struct waiting_chunks {
+    int64_t      *seqs;
+    struct bytes *hashes;
+    size_t        count;
+};
+WARN_UNUSED int trace_waiting_read(struct store *store, struct arena *arena, int64_t trace_no,
+                                   struct waiting_chunks *ret_waiting, struct err *err);
+/* How many of them are not among the trace's chunks. */
+WARN_UNUSED int trace_waiting_lost(struct store *store, struct arena *arena, int64_t trace_no,
+                                   const struct waiting_chunks *waiting, int64_t *ret_lost,
+                                   struct err *err);
+
+/* As if no message of it had been seen, but for what was sent at opening, which needs none while it is
+ * there. What is not validate's stays: document, results, artifacts. */
 WARN_UNUSED int trace_reset(struct store *store, struct arena *arena, int64_t trace_no,
                             struct err *err);
 /* Built anew as it was, it is finalized as it was. */

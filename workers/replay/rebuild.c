@@ -23,20 +23,21 @@ struct rebuilder {
 
 /* One attempt at one trace. */
 struct attempt {
-    struct rebuilder   *of;
-    const char         *tenant, *trace;
-    struct trace_record was; /* under the lock, before anything was changed */
-    bool                there;
-    const char         *damage;
-    struct late         late;
-    struct entry       *entries; /* the batch that is being filled */
-    size_t              count, bytes;
-    const char        **objects; /* segments that were put */
-    size_t              object_count, object_room;
-    int64_t             messages, refused;
-    bool                finalize, erased;
-    struct erase_range *old; /* where its lines lay, if they are made anew */
-    size_t              old_count;
+    struct rebuilder     *of;
+    const char           *tenant, *trace;
+    struct trace_record   was; /* under the lock, before anything was changed */
+    bool                  there;
+    const char           *damage;
+    struct late           late;
+    struct entry         *entries; /* the batch that is being filled */
+    size_t                count, bytes;
+    const char          **objects; /* segments that were put */
+    size_t                object_count, object_room;
+    int64_t               messages, refused;
+    bool                  finalize, erased;
+    struct erase_range   *old; /* where its lines lay, if they are made anew */
+    size_t                old_count;
+    struct waiting_chunks waiting; /* what it then had of them */
 };
 
 static const char *const end_names[REBUILD_ENDS] = {
@@ -209,21 +210,45 @@ static struct whole whole_of(const struct rebuilder *of)
     };
 }
 
+/* The stream keeps a message for a while only, and a chunk that came early may be older than all that
+ * are chained before it. *ret_why says what was accepted once and would be lost; NULL: nothing. */
+static int find_lost(struct attempt *attempt, const struct trace_record *now, const char **ret_why,
+                     struct err *err)
+{
+    const struct trace_record *was = &attempt->was;
+    struct arena              *arena = attempt->of->arena;
+    int64_t                    lost = 0;
+
+    *ret_why = NULL;
+    TRY(trace_waiting_lost(attempt->of->farm->store, arena, was->trace_no, &attempt->waiting, &lost,
+                           err));
+    if (now->num_events < was->num_events ||
+        (was->status == TRACE_FINALIZED && now->num_events != was->num_events)) {
+        *ret_why =
+            arena_format(arena, "its messages in PRT_INGEST give %lld events, and it had %lld",
+                         (long long)now->num_events, (long long)was->num_events);
+    } else if (now->next_chunk_seq < was->next_chunk_seq || lost > 0) {
+        *ret_why = arena_format(
+            arena, "PRT_INGEST no longer has %lld of its chunks",
+            (long long)(lost > 0 ? lost : was->next_chunk_seq - now->next_chunk_seq));
+    } else if (was->opened && !now->opened) {
+        *ret_why = "PRT_INGEST no longer has what was sent when it was opened";
+    } else if (was->completed_us != 0 && now->completed_us == 0) {
+        *ret_why = "PRT_INGEST no longer has the message that completed it";
+    }
+    return 0;
+}
+
 /* Did the trace come out as it was, as far as it went? *ret_why is NULL then. */
 static int compare(struct attempt *attempt, const struct trace_record *now, const char **ret_why,
                    struct err *err)
 {
     const struct trace_record *was = &attempt->was;
     const struct whole         whole = whole_of(attempt->of);
-    struct arena              *arena = attempt->of->arena;
     struct chain_head          head;
 
-    *ret_why = NULL;
-    if (now->num_events < was->num_events ||
-        (was->status == TRACE_FINALIZED && now->num_events != was->num_events)) {
-        *ret_why =
-            arena_format(arena, "its messages in PRT_INGEST give %lld events, and it had %lld",
-                         (long long)now->num_events, (long long)was->num_events);
+    TRY(find_lost(attempt, now, ret_why, err));
+    if (*ret_why != NULL) {
         return 0;
     }
     TRY(whole_chain(&whole, now, was->num_events, &head, err));
@@ -305,6 +330,7 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
     if (attempt->damage != NULL) {
         TRY(erase_ranges(store, of->arena, attempt->was.trace_no, &attempt->old,
                          &attempt->old_count, err));
+        TRY(trace_waiting_read(store, of->arena, attempt->was.trace_no, &attempt->waiting, err));
         TRY(trace_reset(store, of->arena, attempt->was.trace_no, err));
     }
     if (attempt->damage != NULL || !attempt->there) {

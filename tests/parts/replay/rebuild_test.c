@@ -182,6 +182,91 @@ TEST(replay, changes_nothing_where_the_stream_no_longer_has_it_all)
     CHECK_TEXT(derived(world), before);
 }
 
+static void forget_message(struct world *world, uint64_t seq)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(stream_delete(world->farm.stream, "PRT_INGEST", seq, &err));
+}
+
+/* It came days before those that it waits behind, and is in no stream any more: only in its row. */
+TEST(replay, does_not_drop_a_waiting_chunk_that_the_stream_no_longer_has)
+{
+    WORLD(world_new);
+    const char *before;
+    uint64_t    early;
+
+    early = put_chunk(world, 5, 50, 10);
+    (void)put_open(world);
+    (void)put_chunk(world, 0, 0, 10);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    forget_message(world, early);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq = 3");
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK(strstr(story(), "no longer has 1 of its chunks") != NULL);
+    CHECK_TEXT(derived(world), before);
+}
+
+/* Of a last chunk without events no event is missing, and all that come behind it would wait. */
+TEST(replay, does_not_go_back_behind_a_chunk_without_events)
+{
+    WORLD(world_new);
+    const char *before;
+    uint64_t    seq;
+
+    (void)put_open(world);
+    (void)put_chunk(world, 0, 0, 10);
+    seq = put_message(world, MESSAGE_CHUNK,
+                      "{\"chunk_id\":\"c1\",\"chunk_seq\":1,\"events\":[],\"artifacts\":"
+                      "{\"e3.stdout\":{\"type\":\"stdout\",\"event_id\":\"e3\",\"content\":\"x\"}}}");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    CHECK_NUMBER(ask(world, "SELECT next_chunk_seq FROM traces WHERE trace_no = $1::bigint"), 2);
+    forget_message(world, seq);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq = 3");
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK_TEXT(derived(world), before);
+}
+
+/* The first message of a trace is the first that the stream lets go of. */
+TEST(replay, needs_no_open_message_while_the_head_is_there)
+{
+    WORLD(world_new);
+    const char *before;
+    uint64_t    seq = put_open(world);
+
+    (void)put_chunk(world, 0, 0, 10);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    before = derived(world);
+    forget_message(world, seq);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq = 3");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_TEXT(derived(world), before);
+    run(world, "DELETE FROM trace_heads WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK(strstr(story(), "opened") != NULL);
+}
+
+/* Completed before its last chunks came, and these are all that the stream still has. */
+TEST(replay, leaves_a_trace_complete)
+{
+    WORLD(world_new);
+    const char *before;
+    uint64_t    seq;
+
+    (void)put_open(world);
+    seq = put_complete(world, 2);
+    (void)put_chunk(world, 0, 0, 10);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    forget_message(world, seq);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint AND seq = 3");
+    before = derived(world);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "lost");
+    CHECK(strstr(story(), "completed it") != NULL);
+    CHECK_TEXT(derived(world), before);
+}
+
 TEST(replay, changes_nothing_when_the_chain_comes_out_otherwise)
 {
     WORLD(world_with_a_trace);
