@@ -8,6 +8,7 @@
 #include "store/replay_store.h"
 #include "value/msgpack.h"
 #include "workers/delivery.h"
+#include "workers/finalize/gather.h"
 #include "workers/replay/late.h"
 #include "workers/replay/whole.h"
 #include "workers/validate/validator.h"
@@ -383,6 +384,23 @@ static void drop_objects(struct attempt *attempt, const struct err *why)
     }
 }
 
+/* What is left to do once it is committed; all of it may be done again. Lines of a finalized trace do
+ * not stay in rows, and finalize does not come for them any more. */
+static int finish(struct attempt *attempt, struct err *err)
+{
+    const struct farm *farm = attempt->of->farm;
+
+    TRY(erase_doomed(farm->store, farm->blob, attempt->of->arena, attempt->trace, err));
+    if (attempt->was.status == TRACE_FINALIZED &&
+        gather_lines(farm->store, farm->blob, &attempt->was, err) < 0) {
+        if (err->code != ERR_TRACE_ERASED) {
+            return -1;
+        }
+        err_clear(err);
+    }
+    return attempt->finalize ? give_work(attempt, err) : 0;
+}
+
 static int rebuild_once(struct attempt *attempt, int64_t seen_us, struct rebuild *ret_rebuild,
                         struct err *err)
 {
@@ -410,8 +428,7 @@ static int rebuild_once(struct attempt *attempt, int64_t seen_us, struct rebuild
         drop_objects(attempt, err);
         return -1;
     }
-    TRY(erase_doomed(store, of->farm->blob, of->arena, attempt->trace, err));
-    return attempt->finalize ? give_work(attempt, err) : 0;
+    return finish(attempt, err);
 }
 
 /* The row of a trace, if it has one. */

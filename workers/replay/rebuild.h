@@ -44,8 +44,8 @@ void              rebuilder_free(struct rebuilder *rebuilder);
 DEFINE_CLEANUP(rebuilder, struct rebuilder *, rebuilder_free)
 
 /* `seen_us`: about when its first message was sent. With `dry` nothing is changed, and a trace that
- * would be built anew is said to be added or rebuilt. -1 (outages and the like): nothing happened.
- */
+ * would be built anew is said to be added or rebuilt. -1 (outages and the like): nothing happened, or
+ * all but what the next time makes up for. */
 WARN_UNUSED int rebuild_trace(struct rebuilder *rebuilder, const char *tenant, const char *trace,
                               int64_t seen_us, bool dry, struct rebuild *ret_rebuild,
                               struct err *err);

@@ -100,6 +100,27 @@ TEST(replay, leaves_a_finalized_trace_finalized)
     CHECK_NUMBER(in_stream(world, "PRT_WORK"), work);
 }
 
+/* finalize put them into segments, and does not come again. */
+TEST(replay, leaves_no_lines_in_the_rows_of_a_finalized_trace)
+{
+    WORLD(world_with_a_trace);
+    const char *before;
+
+    world->config.keep_lines = 64 << 10;
+    rebuilder_free(TAKE(world->rebuilder));
+    world->rebuilder = rebuilder_new(&world->farm, "run-2");
+    run(world,
+        "UPDATE traces SET status = 'finalized', document_key = 'k' WHERE trace_no = $1::bigint");
+    before = derived(world);
+    run(world, "DELETE FROM trace_events WHERE trace_no = $1::bigint");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM trace_chunks WHERE trace_no = $1::bigint"
+                            " AND (kept_lines IS NOT NULL OR segment_no IS NULL)"),
+                 0);
+    CHECK_TEXT(derived(world), before);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+}
+
 TEST(replay, takes_what_came_after_the_rows_were_saved)
 {
     WORLD(world_new);
