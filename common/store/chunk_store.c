@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
-       ADD, ADD_EVENTS, CHAINED, KEPT, GATHER, COUNT, STATEMENTS };
+       ADD, ADD_EVENTS, CHAINED, KEPT, GATHER, KEEPING, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -109,6 +109,18 @@ const struct statement chunk_statements[STATEMENTS] = {
         " AS q (chunk_seq, seg_offset, seg_length)"
         " WHERE c.trace_no = $4 AND c.chunk_seq = q.chunk_seq AND c.seg_length = q.seg_length"
         " AND c.kept_lines IS NOT NULL", 7 },
+
+    /* A page of traces and not of those that keep lines, of which there may be few among millions. */
+    [KEEPING] = { "traces_keeping",
+        "SELECT t.trace_no, t.trace_id,"
+        " CASE WHEN k.oldest_us < $2 THEN k.chunks ELSE 0 END, k.bytes"
+        " FROM (SELECT trace_no, trace_id, status FROM traces WHERE trace_no > $1"
+        "  ORDER BY trace_no LIMIT $3) t CROSS JOIN LATERAL ("
+        "  SELECT count(*) AS chunks, min(received_us) AS oldest_us,"
+        "  coalesce(sum(octet_length(kept_lines)), 0)::bigint AS bytes FROM trace_chunks c"
+        "  WHERE c.trace_no = t.trace_no AND c.kept_lines IS NOT NULL"
+        "  AND t.status IN ('open', 'completing', 'closed')"
+        ") k ORDER BY t.trace_no", 3 },
 
     [COUNT] = { "chunks_count",
         "SELECT count(*) FROM trace_chunks"
@@ -404,13 +416,13 @@ int events_add(struct store *store, struct arena *arena, const struct event_reco
     return store_send(store, &chunk_statements[ADD_EVENTS], &args, (int64_t)count, err);
 }
 
-static int page_ask(struct store *store, struct arena *arena, int statement, int64_t trace_no,
-                    int64_t after, size_t most, struct rows **ret_rows, struct err *err)
+static int page_ask(struct store *store, struct arena *arena, int statement, int64_t first,
+                    int64_t second, size_t most, struct rows **ret_rows, struct err *err)
 {
     struct args args = args_start(arena);
 
-    args_whole(&args, trace_no);
-    args_whole(&args, after);
+    args_whole(&args, first);
+    args_whole(&args, second);
     args_whole(&args, (int64_t)most);
     return store_run(store, &chunk_statements[statement], &args, ret_rows, err);
 }
@@ -484,6 +496,26 @@ int chunks_gather(struct store *store, struct arena *arena, int64_t trace_no,
                ? 0
                : err_set(err, ERR_STORE_CLASH, "lines of %lld of %zu chunks are not kept any more",
                          (long long)count - (long long)rows_affected(rows), count);
+}
+
+int traces_keeping(struct store *store, struct arena *arena, int64_t after, int64_t before_us,
+                   size_t most, struct keeping_trace **ret_traces, size_t *ret_count,
+                   struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct keeping_trace      *list;
+
+    TRY(page_ask(store, arena, KEEPING, after, before_us, most, &rows, err));
+    list = arena_zero(arena, rows_count(rows), sizeof(*list));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        list[i].trace_no = rows_whole(rows, i, 0);
+        list[i].id = arena_text(arena, rows_bytes(rows, i, 1));
+        list[i].chunks = rows_whole(rows, i, 2);
+        list[i].bytes = rows_whole(rows, i, 3);
+    }
+    *ret_traces = list;
+    *ret_count = rows_count(rows);
+    return 0;
 }
 
 int chunks_count(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,

@@ -121,6 +121,17 @@ WARN_UNUSED int chunks_gather(struct store *store, struct arena *arena, int64_t 
                               const struct segment_record *segment,
                               const struct stored_chunk *chunks, size_t count, struct err *err);
 
+/* The next `most` traces above `after`, in order of their numbers. chunks: how many rows of each keep
+ * lines, if one of them does since before `before_us` and finalize has not come for them; else 0. */
+struct keeping_trace {
+    int64_t     trace_no;
+    const char *id;
+    int64_t     chunks, bytes;
+};
+WARN_UNUSED int traces_keeping(struct store *store, struct arena *arena, int64_t after,
+                               int64_t before_us, size_t most, struct keeping_trace **ret_traces,
+                               size_t *ret_count, struct err *err);
+
 /* How many chunks in [from, below) have been taken, whatever became of them. */
 WARN_UNUSED int chunks_count(struct store *store, struct arena *arena, int64_t trace_no,
                              int64_t from, int64_t below, int64_t *ret_count, struct err *err);

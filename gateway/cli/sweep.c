@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* prt sweep - objects that nothing can need any more. */
+/* prt sweep - objects that nothing can need any more, and lines that nobody comes for. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "farm/farm.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/when.h"
+#include "workers/finalize/gather.h"
 #include "workers/validate/sweep.h"
 
 #define DAY_US 86400000000LL
@@ -29,6 +30,7 @@ struct sweep {
     struct blob_store *blob;
     int64_t            before_us, claims_before_us;
     struct swept       segments, claims, documents;
+    struct gathered    kept;
 };
 
 static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
@@ -37,8 +39,9 @@ static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
                        err));
     TRY(sweep_claims(sweep->store, sweep->blob, sweep->claims_before_us, dry_run, &sweep->claims,
                      err));
-    return sweep_documents(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->documents,
-                           err);
+    TRY(sweep_documents(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->documents,
+                        err));
+    return gather_old(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->kept, err);
 }
 
 static void print_kind(const char *what, const struct swept *swept, const char *why, bool dry_run)
@@ -65,6 +68,8 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
         print_json(&sweep->claims);
         printf("},\"documents\":{");
         print_json(&sweep->documents);
+        printf("},\"kept\":{\"traces\":%" PRId64 ",\"chunks\":%" PRId64 ",\"bytes\":%" PRId64,
+               sweep->kept.traces, sweep->kept.chunks, sweep->kept.bytes);
         printf("},\"deleted\":%s}\n", dry_run ? "false" : "true");
         return;
     }
@@ -72,6 +77,12 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
     print_kind("claim checks", &sweep->claims, "than PRT_INGEST and PRT_DEAD keep messages",
                dry_run);
     print_kind("documents", &sweep->documents, "of an erased trace", dry_run);
+    printf("%" PRId64 " traces that are not complete have lines older than that in the database, of"
+           " %" PRId64 " chunks (%.1f MB)%s\n",
+           sweep->kept.traces, sweep->kept.chunks, (double)sweep->kept.bytes / 1e6,
+           sweep->kept.traces == 0 ? ""
+           : dry_run               ? ": would be put into segments"
+                                   : ": put into segments");
 }
 
 /* Another farm's database names none of this farm's segments. */

@@ -83,3 +83,20 @@ done
 prt sweep --before 1h | grep -q '^2 documents, 1 of them .* of an erased trace: deleted$' || exit 1
 [ ! -e "$documents/$trace/trace.json" ] || exit 1
 [ -e "$documents/unknown/trace.json" ] || exit 1
+
+# With PRT_KEEP_LINES the lines of small batches lie in the database until their trace is finalized; of one that nobody
+# completes, until they are swept.
+kept() { db "SELECT count(*) FROM trace_chunks WHERE kept_lines IS NOT NULL"; }
+prt down >/dev/null
+export PRT_KEEP_LINES=64K
+farm_up --workers validate=1,finalize=1,qa=0,judge=0
+trace=$(prt submit "$examples/one_line_fix" --first 1)
+api GET "/v1/traces/$trace/events.ndjson" >"$work/lines"
+expect "$(kept)" = 1
+prt sweep | grep -q '^0 traces that are not complete' || exit 1
+db "UPDATE trace_chunks SET received_us = received_us - 2 * 86400::bigint * 1000000 WHERE kept_lines IS NOT NULL"
+said=$(prt --json sweep --dry-run)
+expect "$(field kept.traces) $(field kept.chunks) $(kept)" = "1 1 1"
+prt sweep | grep -q '^1 traces that are not complete have lines .* of 1 chunks .*: put into segments$' || exit 1
+expect "$(kept)" = 0
+api GET "/v1/traces/$trace/events.ndjson" | cmp - "$work/lines"

@@ -5,7 +5,10 @@
 #include "store/chunk_store.h"
 #include "workers/segment.h"
 
-enum { ROWS_MOST = 64 }; /* with what each may keep, 16 MiB at worst */
+enum {
+    ROWS_MOST = 64, /* with what each may keep, 16 MiB at worst */
+    TRACES_PAGE = 1000
+};
 
 struct piece {
     struct arena         *arena;
@@ -75,4 +78,46 @@ int gather_lines(struct store *store, struct blob_store *blob, const struct trac
         }
     } while (failed == 0 && piece.count == ROWS_MOST);
     return failed;
+}
+
+static int gather_one(struct store *store, struct blob_store *blob, const struct keeping_trace *of,
+                      struct err *err)
+{
+    const struct trace_record trace = {.trace_no = of->trace_no, .id = of->id};
+
+    if (gather_lines(store, blob, &trace, err) == 0) {
+        return 0;
+    }
+    if (err->code != ERR_STORE_CLASH && err->code != ERR_TRACE_ERASED) {
+        return -1;
+    }
+    err_clear(err);
+    return 0;
+}
+
+int gather_old(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+               struct gathered *ret_gathered, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct gathered              all = {0};
+    struct keeping_trace        *traces;
+    int64_t                      after = 0;
+    size_t                       count;
+
+    do {
+        arena_reset(arena);
+        TRY(traces_keeping(store, arena, after, before_us, TRACES_PAGE, &traces, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            after = traces[i].trace_no;
+            if (traces[i].chunks == 0) {
+                continue;
+            }
+            TRY(dry_run ? 0 : gather_one(store, blob, &traces[i], err));
+            all.traces++;
+            all.chunks += traces[i].chunks;
+            all.bytes += traces[i].bytes;
+        }
+    } while (count == TRACES_PAGE);
+    *ret_gathered = all;
+    return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * gather.h - the lines that rows of a finalized trace keep go into segments of its own.
+ * gather.h - the lines that rows of a trace keep go into segments of its own: when it is finalized, or
+ * when it is old and nobody has completed it.
  *
  *   read rows --> put the segment --> lock the trace, point the rows to it --> commit
  *
@@ -16,5 +17,14 @@
 /* Nothing to do is no error. STORE_CLASH if the trace is taken anew meanwhile, TRACE_ERASED. */
 WARN_UNUSED int gather_lines(struct store *store, struct blob_store *blob,
                              const struct trace_record *trace, struct err *err);
+
+struct gathered {
+    int64_t traces, chunks, bytes;
+};
+
+/* The same for all traces that are not finalized and keep lines since before `before_us` (with `dry_run`
+ * only counts). One that is changed meanwhile is left for the next time. */
+WARN_UNUSED int gather_old(struct store *store, struct blob_store *blob, int64_t before_us,
+                           bool dry_run, struct gathered *ret_gathered, struct err *err);
 
 #endif

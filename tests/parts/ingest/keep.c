@@ -193,3 +193,47 @@ TEST(keep, what_changed_meanwhile_is_not_gathered)
     CHECK_WORKS(gather_lines(other->farm.store, other->farm.blob, &trace, &err));
     CHECK_NUMBER(segment_objects(world), 0);
 }
+
+/* Nobody completes them: their clients are gone. */
+TEST(keep, old_lines_of_traces_that_are_not_complete_are_gathered)
+{
+    CLEANUP(world) struct world *world = keeping_world(64 << 10);
+    struct gathered              gathered;
+    struct err                   err = {0};
+
+    for (int64_t seq = 0; seq < 70; seq++) {
+        put_chunk(world, "old", seq, seq * 10, 10);
+    }
+    validated(world);
+    world->at_us += 10;
+    put_chunk(world, "young", 0, 0, 10);
+    put_open(world, "erased");
+    put_chunk(world, "erased", 0, 0, 10);
+    validated(world);
+    put_message(world, "erased", MESSAGE_ERASE, "{}");
+    validated(world);
+
+    CHECK_WORKS(gather_old(world->farm.store, world->farm.blob, world->at_us, true, &gathered, &err));
+    CHECK_NUMBER(gathered.traces, 1);
+    CHECK_NUMBER(gathered.chunks, 70);
+    CHECK_NUMBER(ask(world, KEPT_ROWS, "old"), 70);
+    CHECK_WORKS(
+        gather_old(world->farm.store, world->farm.blob, world->at_us, false, &gathered, &err));
+    CHECK_NUMBER(gathered.traces, 1);
+    CHECK(gathered.bytes > 70 * 10 * 50);
+    CHECK_NUMBER(ask(world, KEPT_ROWS, "old"), 0);
+    CHECK_NUMBER(ask(world, PLACED_ROWS, "old"), 70);
+    CHECK_NUMBER(ask(world, KEPT_ROWS, "young"), 1);
+    CHECK_NUMBER(segment_objects(world), 2);
+
+    /* It goes on as if nothing had been done. */
+    put_open(world, "old");
+    put_chunk(world, "old", 70, 700, 10);
+    validated(world);
+    CHECK_NUMBER(ask(world, KEPT_ROWS, "old"), 1);
+    finalized(world, "old");
+    CHECK_NUMBER(ask(world, KEPT_ROWS, "old"), 0);
+    CHECK_WORKS(
+        gather_old(world->farm.store, world->farm.blob, world->at_us, false, &gathered, &err));
+    CHECK_NUMBER(gathered.traces, 0);
+}
