@@ -87,6 +87,9 @@ int stream_refusal(struct err *err, int code, const char *words);
 /* STREAM_DOWN unless connected at this moment. */
 int stream_connected(struct stream *stream, struct err *err);
 
+/* How long a SETTLED stream keeps its messages; 0: it is no such stream. setup.c. */
+int64_t setup_settled_keep_us(const struct stream *stream, const char *stream_name);
+
 /* Messages for a round of the pump. */
 int stream_subscribe(struct stream *stream, natsSubscription **ret_sub, const char *subject,
                      struct err *err);

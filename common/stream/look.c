@@ -46,6 +46,7 @@ int stream_state(struct stream *stream, const char *stream_name, struct stream_s
         .bytes = info->State.Bytes,
         .first_seq = info->State.FirstSeq,
         .last_seq = info->State.LastSeq,
+        .first_us = info->State.Msgs == 0 ? 0 : info->State.FirstTime / 1000,
     };
     jsStreamInfo_Destroy(info);
     return 0;
@@ -116,48 +117,6 @@ int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq, 
     if (status != NATS_OK) {
         return stream_status(err, status, code, "removing message %llu of stream %s",
                              (unsigned long long)seq, stream_name);
-    }
-    return 0;
-}
-
-/* The first sequence to keep; 0 where there is room enough. */
-static uint64_t keep_from(const jsStreamInfo *info, uint64_t ack_floor)
-{
-    uint64_t first = info->State.FirstSeq;
-    uint64_t fifth = (info->State.LastSeq - first) / 5 + 1;
-    int64_t  limit = info->Config->MaxBytes;
-
-    if (info->Config->Discard != js_DiscardNew || info->Config->Retention != js_LimitsPolicy ||
-        limit <= 0 || info->State.Bytes < (uint64_t)limit / 10 * 9 || ack_floor < first) {
-        return 0;
-    }
-    return first + fifth <= ack_floor + 1 ? first + fifth : ack_floor + 1;
-}
-
-int stream_make_room(struct stream *stream, const char *stream_name, const char *consumer,
-                     struct err *err)
-{
-    struct consumer_state state;
-    jsStreamInfo         *info = NULL;
-    jsErrCode             code = 0;
-    jsOptions             options;
-    natsStatus            status;
-
-    TRY(stream_consumer_state(stream, stream_name, consumer, &state, err));
-    status = js_GetStreamInfo(&info, stream->js, stream_name, NULL, &code);
-    if (status != NATS_OK) {
-        return stream_status(err, status, code, "stream %s", stream_name);
-    }
-    (void)jsOptions_Init(&options);
-    options.Wait = STREAM_WAIT_MS;
-    options.Stream.Purge.Sequence = keep_from(info, state.ack_floor);
-    jsStreamInfo_Destroy(info);
-    if (options.Stream.Purge.Sequence == 0) {
-        return 0;
-    }
-    status = js_PurgeStream(stream->js, stream_name, &options, &code);
-    if (status != NATS_OK) {
-        return stream_status(err, status, code, "making room in stream %s", stream_name);
     }
     return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "stream/connection.h"
 
-enum retention { LIMITS, WORK_QUEUE, LATEST };
+enum retention { LIMITS, SETTLED, WORK_QUEUE, LATEST };
 enum when_full { REFUSE, DROP_OLDEST };
 
 struct stream_row {
@@ -60,6 +60,16 @@ static int64_t keep_ns(const struct stream_row *row, const struct stream_setting
     return 0;
 }
 
+int64_t setup_settled_keep_us(const struct stream *stream, const char *stream_name)
+{
+    for (size_t i = 0; i < COUNT_OF(stream_rows); i++) {
+        if (stream_rows[i].retention == SETTLED && strcmp(stream_rows[i].name, stream_name) == 0) {
+            return keep_ns(&stream_rows[i], &stream->settings) / 1000;
+        }
+    }
+    return 0;
+}
+
 /* A message may be published again one lease after the first time, by a worker that started to work
  * on it just before the lease was over: two leases. */
 static int64_t duplicates_ns(int64_t keep)
@@ -88,7 +98,7 @@ static void config_fill(jsStreamConfig *ret_config, const struct stream_row *row
     ret_config->Retention = row->retention == WORK_QUEUE ? js_WorkQueuePolicy : js_LimitsPolicy;
     ret_config->Discard = row->when_full == REFUSE ? js_DiscardNew : js_DiscardOld;
     ret_config->MaxMsgsPerSubject = row->retention == LATEST ? 1 : -1;
-    ret_config->MaxAge = keep_ns(row, settings);
+    ret_config->MaxAge = row->retention == SETTLED ? 0 : keep_ns(row, settings);
     ret_config->MaxBytes = strcmp(row->name, "PRT_INGEST") == 0 ? settings->ingest_bytes : -1;
     ret_config->Duplicates = duplicates_ns(ret_config->MaxAge);
 }

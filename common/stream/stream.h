@@ -160,6 +160,7 @@ struct consumer_state {
 };
 struct stream_state {
     uint64_t messages, bytes, first_seq, last_seq;
+    int64_t  first_us; /* when its oldest message was stored; 0: it has none */
 };
 WARN_UNUSED int stream_consumer_state(struct stream *stream, const char *stream_name,
                                       const char *consumer, struct consumer_state *ret_state,
@@ -185,9 +186,10 @@ WARN_UNUSED int stream_get_last(struct stream *stream, struct arena *arena, cons
 /* NOT_FOUND if it is gone. */
 WARN_UNUSED int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq,
                               struct err *err);
-/* When a stream that refuses new messages at its size limit is nearly full (nine tenths), removes
- * up to a fifth of its messages, the oldest first, but none this consumer has not settled: what is
- * not worked off stays, and the stream refuses until it is. */
+/* Removes what a stream need not keep, the oldest first, but nothing this consumer has not settled:
+ * when one that refuses new messages at its size limit is nearly full (nine tenths), up to a fifth of
+ * its messages; of a SETTLED one (schemas/pipeline.def) what is too old. What is not worked off stays,
+ * and a full stream refuses until it is. */
 WARN_UNUSED int stream_make_room(struct stream *stream, const char *stream_name,
                                  const char *consumer, struct err *err);
 

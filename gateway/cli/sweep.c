@@ -31,6 +31,7 @@ struct sweep {
     int64_t            before_us, claims_before_us;
     struct swept       segments, claims, documents;
     struct gathered    kept;
+    bool               dry_run, force;
 };
 
 static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
@@ -98,42 +99,52 @@ static int check_database(const struct swept *found, struct err *err)
     return 0;
 }
 
+static int sweep_farm(struct sweep *sweep, const struct cli *cli, struct farm *farm, int64_t now_us,
+                      struct err *err)
+{
+    struct stream_state ingest;
+
+    TRY(stream_state(farm->stream, "PRT_INGEST", &ingest, err));
+    sweep->store = farm->store;
+    sweep->blob = farm->blob;
+    sweep->claims_before_us =
+        sweep_claims_before(now_us, ingest.first_us > 0 ? ingest.first_us : now_us,
+                            cli->config.ingest_keep, cli->config.dead_keep);
+    if (sweep->claims_before_us > sweep->before_us) {
+        sweep->claims_before_us = sweep->before_us;
+    }
+    TRY(sweep_all(sweep, true, err));
+    if (!sweep->dry_run) {
+        TRY(sweep->force ? 0 : check_database(&sweep->segments, err));
+        TRY(sweep_all(sweep, false, err));
+    }
+    return 0;
+}
+
 int sweep_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
-    CLEANUP(store) struct store           *store = NULL;
-    CLEANUP(blob_store) struct blob_store *blob = NULL;
-    int64_t                                now_us = clock_us();
-    bool                                   dry_run = false;
-    bool                                   force = false;
-    struct sweep                           sweep = {.before_us = now_us - DAY_US,
-                                                    .claims_before_us = sweep_claims_before(now_us, cli->config.ingest_keep,
-                                                                                            cli->config.dead_keep)};
+    const int64_t now_us = clock_us();
+    struct sweep  sweep = {.before_us = now_us - DAY_US};
+    struct farm   farm;
+    int           swept;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--dry-run") == 0) {
-            dry_run = true;
+            sweep.dry_run = true;
         } else if (strcmp(argv[i], "--before") == 0 && i + 1 < argc) {
             TRY(before_read(argv[++i], now_us, &sweep.before_us, err));
         } else if (strcmp(argv[i], "--force") == 0) {
-            force = true;
+            sweep.force = true;
         } else {
             return err_set(err, ERR_USAGE,
                            "sweep takes --before TIME, --dry-run and --force, not \"%s\"", argv[i]);
         }
     }
-    TRY(farm_store_open(&store, &cli->config, err));
-    TRY(store_schema_check(store, err));
-    TRY(farm_blob_open(&blob, &cli->config, err));
-    if (sweep.claims_before_us > sweep.before_us) {
-        sweep.claims_before_us = sweep.before_us;
-    }
-    sweep.store = store;
-    sweep.blob = blob;
-    TRY(sweep_all(&sweep, true, err));
-    if (!dry_run) {
-        TRY(force ? 0 : check_database(&sweep.segments, err));
-        TRY(sweep_all(&sweep, false, err));
-    }
-    print(cli, &sweep, dry_run);
+    TRY(farm_open(&farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE | FARM_BLOB, "prt sweep", 0,
+                  err));
+    swept = sweep_farm(&sweep, cli, &farm, now_us, err);
+    farm_close(&farm);
+    TRY(swept);
+    print(cli, &sweep, sweep.dry_run);
     return EXIT_DONE;
 }

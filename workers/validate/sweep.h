@@ -7,8 +7,9 @@
  *              it. A transaction that stands still for a minute is ended by the database, and with it
  *              what it would have named: SWEEP_AGE_LEAST_S is ten times that.
  *   claims     whose messages no stream has any more. A message is in PRT_INGEST for as long as that
- *              keeps it, and if it is given up at the very end of that, in PRT_DEAD for as long again
- *              as that does. Who puts one back puts its claim anew (gateway/cli/payload.h).
+ *              keeps it, and until it is settled; if it is given up at the very end of that, it is in
+ *              PRT_DEAD for as long again as that keeps it. Who puts one back puts its claim anew
+ *              (gateway/cli/payload.h).
  *   documents  and lines (traces bucket) of erased traces: put by a finalize that died before it saw
  *              that. One that no row tells of stays: it may be all that a lost database left.
  */
@@ -32,7 +33,9 @@ WARN_UNUSED int sweep_segments(struct store *store, struct blob_store *blob, int
 /* Here all that is old enough is an orphan: before_us is from sweep_claims_before. */
 WARN_UNUSED int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us,
                              bool dry_run, struct swept *ret_swept, struct err *err);
-int64_t sweep_claims_before(int64_t now_us, int64_t ingest_keep_ms, int64_t dead_keep_ms);
+/* oldest_us: when the oldest message of PRT_INGEST was stored. */
+int64_t sweep_claims_before(int64_t now_us, int64_t oldest_us, int64_t ingest_keep_ms,
+                            int64_t dead_keep_ms);
 
 WARN_UNUSED int sweep_documents(struct store *store, struct blob_store *blob, int64_t before_us,
                                 bool dry_run, struct swept *ret_swept, struct err *err);

@@ -125,8 +125,19 @@ TEST(sweep, gives_a_claim_check_as_long_as_both_streams_together)
     const int64_t day_ms = 24 * 3600 * 1000LL;
     const int64_t now_us = 1795218281000001;
 
-    CHECK_NUMBER(now_us - sweep_claims_before(now_us, 7 * day_ms, 90 * day_ms),
-                 97 * day_ms * 1000 + SWEEP_AGE_LEAST_S * 1000000LL);
+    CHECK_NUMBER(now_us - sweep_claims_before(now_us, now_us, 7 * day_ms, 90 * day_ms),
+                 97 * day_ms * 1000 + 7 * day_ms * 1000 / 32 + SWEEP_AGE_LEAST_S * 1000000LL);
+}
+
+/* Validate has stood still for a month: what is given up tomorrow needs its claim check until then. */
+TEST(sweep, gives_a_claim_check_as_long_as_its_message_waits_for_validate)
+{
+    const int64_t day_ms = 24 * 3600 * 1000LL;
+    const int64_t now_us = 1795218281000001;
+
+    CHECK_NUMBER(now_us - sweep_claims_before(now_us, now_us - 30 * day_ms * 1000, 7 * day_ms,
+                                              90 * day_ms),
+                 120 * day_ms * 1000 + SWEEP_AGE_LEAST_S * 1000000LL);
 }
 
 static bool document_is_there(struct world *world, const char *key)

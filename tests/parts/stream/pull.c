@@ -196,6 +196,72 @@ TEST(room, is_made_of_the_oldest_settled_messages_only)
     CHECK_NUMBER(after.messages, before.messages - 1);
 }
 
+static bool result_is_too_old(void *stream)
+{
+    struct stream_state state;
+    struct err          err = {0};
+
+    return stream_state(stream, "PRT_RESULT", &state, &err) == 0 && state.messages == 0;
+}
+
+static bool two_are_left(void *stream)
+{
+    struct stream_state state;
+    struct err          err = {0};
+
+    return stream_make_room(stream, "PRT_INGEST", "validate", &err) == 0 &&
+           stream_state(stream, "PRT_INGEST", &state, &err) == 0 && state.messages == 2;
+}
+
+static bool none_is_left(void *stream)
+{
+    struct stream_state state;
+    struct err          err = {0};
+
+    return stream_make_room(stream, "PRT_INGEST", "validate", &err) == 0 &&
+           stream_state(stream, "PRT_INGEST", &state, &err) == 0 && state.messages == 0;
+}
+
+/* The server takes PRT_RESULT's messages itself: when that is done, those before it are too old. */
+TEST(room, is_made_of_what_is_too_old_but_not_of_what_is_not_settled)
+{
+    struct stream_settings         settings = world_settings();
+    CLEANUP(stream) struct stream *usual = world_stream();
+    CLEANUP(stream) struct stream *brief = NULL;
+    CLEANUP(pull) struct pull     *pull = world_pull(usual, "validate", 1, 0);
+    const struct publication       last = {.subject = "prt.result.qa.acme.t", .body = BYTES("1")};
+    struct stream_state            state;
+    struct err                     err = {0};
+
+    settings.ingest_keep_ms = 1000;
+    CHECK_WORKS(stream_open(&brief, &settings, &err));
+    CHECK_WORKS(stream_setup(brief, &err));
+    CHECK(world_publish(brief, 3));
+    CHECK_WORKS(stream_publish(brief, &last, NULL, &err));
+    CHECK(wait_for(result_is_too_old, brief));
+    CHECK_WORKS(stream_state(brief, "PRT_INGEST", &state, &err));
+    CHECK_NUMBER(state.messages, 3);
+    CHECK(state.first_us > 0);
+
+    for (int i = 0; i < 3; i++) {
+        CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
+
+        CHECK(msg != NULL);
+        if (msg == NULL) {
+            return;
+        }
+        msg_ack(msg, true);
+        if (i == 0) {
+            CHECK_WORKS(stream_make_room(usual, "PRT_INGEST", "validate", &err));
+            CHECK_WORKS(stream_state(usual, "PRT_INGEST", &state, &err));
+            CHECK_NUMBER(state.messages, 3); /* it keeps them for an hour */
+            CHECK(wait_for(two_are_left, brief));
+        }
+    }
+    CHECK(wait_for(none_is_left, brief));
+    CHECK_WORKS(stream_setup(usual, &err));
+}
+
 TEST(pull, says_when_there_is_no_such_consumer)
 {
     CLEANUP(stream) struct stream *stream = world_stream();
