@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "metric/metric.h"
+#include "store/erase_store.h"
 #include "store/trace_object_store.h"
 #include "value/msgpack.h"
 #include "workers/validate/validator.h"
@@ -279,6 +280,35 @@ static bool is_done(const struct delivery *in, const bool *done, size_t index)
     return false;
 }
 
+/* What was refused before its trace was looked at may have come for an erased one too. */
+static int find_erased(struct validator *validator, struct delivery *in, size_t total,
+                       struct err *err)
+{
+    struct bytes *ids = arena_get(validator->arena, total * sizeof(*ids));
+    size_t       *at = arena_get(validator->arena, total * sizeof(*at));
+    bool         *erased = NULL;
+    size_t        count = 0;
+
+    for (size_t i = 0; i < total; i++) {
+        if (in[i].err.code != ERR_NONE && err_fate(in[i].err.code) != FATE_WAIT &&
+            in[i].err.code != ERR_TRACE_ERASED) {
+            ids[count] = bytes_of(in[i].to.trace);
+            at[count++] = i;
+        }
+    }
+    if (count == 0) {
+        return 0;
+    }
+    TRY(traces_erased(validator->batch.store, validator->arena, ids, count, &erased, err));
+    for (size_t i = 0; i < count; i++) {
+        if (erased[i]) {
+            (void)err_set(&in[at[i]].err, ERR_TRACE_ERASED, "trace %s was erased",
+                          in[at[i]].to.trace);
+        }
+    }
+    return 0;
+}
+
 /* What comes for a trace that was erased is answered, and goes the way of what came before: as a
  * dead letter it would be kept for months. */
 static void finish_erased(struct validator *validator, struct delivery *in, size_t total)
@@ -307,6 +337,7 @@ static int validate_handle_batch(void *self, struct delivery *in, size_t total, 
     good = read_all(validator, in, total, out, &taken);
     TRY(earlier_hold_back(validator, good, &taken, err));
     TRY(run_all(validator, good, taken, out, err));
+    TRY(find_erased(validator, in, total, err));
     finish_erased(validator, in, total);
     return 0;
 }

@@ -195,6 +195,26 @@ TEST(erase, keeps_nothing_of_what_comes_late)
     CHECK(!object_there(world, "sha256/late"));
 }
 
+/* Whatever is wrong with it: as a dead letter it would be there to be read for months. */
+TEST(erase, keeps_nothing_of_what_comes_late_and_is_refused)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "a");
+    put_open(world, "b");
+    validated(world);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    put_message(world, "a", MESSAGE_CHUNK, "{\"chunk_id\":\"forget-me\"}");
+    put_message(world, "b", MESSAGE_CHUNK, "{\"chunk_id\":\"keep-me\"}");
+    put_message(world, "a", MESSAGE_COMPLETE, "{\"num_chunks\":9007199254740993}");
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 422);
+    CHECK_NUMBER(world->in[0].err.code, ERR_NONE);
+    CHECK_NUMBER(world->in[1].err.code, ERR_SCHEMA);
+    CHECK_NUMBER(world->in[2].err.code, ERR_NONE);
+}
+
 /* Of a chunk that waits for an earlier one no row of artifacts tells yet. */
 TEST(erase, spares_an_artifact_that_a_waiting_chunk_has)
 {
