@@ -59,7 +59,8 @@ static struct value time_value(int64_t at_us)
 static int read_head(struct writing *doc, struct err *err)
 {
     static const char *const         members[] = {"session", "task", "repo", "environment"};
-    static const struct value_limits limits = {.bytes = 64 << 20, .depth = 128, .values = 4 << 20};
+    /* It was bounded when it was accepted. */
+    static const struct value_limits limits = {.bytes = SIZE_MAX, .depth = 128, .values = SIZE_MAX};
     struct arena                    *arena = doc->in->arena;
     struct bytes                     json;
     struct value                     head;

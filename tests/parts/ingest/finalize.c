@@ -463,3 +463,21 @@ TEST(finalize, reads_lines_that_are_longer_than_a_block_and_many_that_are_not)
     CHECK(report.ok);
     CHECK_NUMBER(report.num_events, 18);
 }
+
+/* 8 MiB of control characters are 48 as they are stored, and PRT_BODY_MAX may be 64M. */
+TEST(finalize, takes_a_head_however_large_it_was_accepted)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_open(world, "t");
+    put_chunk(world, "t", 0, 0, 3);
+    complete(world, "t", "{}");
+    CHECK_NUMBER(ask(world,
+                     "WITH large AS (UPDATE trace_heads SET head = replace(head, 'Mend the gate',"
+                     " repeat('x', 65 << 20)) RETURNING 1) SELECT count(*) FROM large",
+                     NULL),
+                 1);
+    CHECK_WORKS(finalize(world, "t", &err));
+    CHECK_NUMBER(ask(world, STATUS_IS("finalized"), "t"), 1);
+}

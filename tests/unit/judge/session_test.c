@@ -107,6 +107,48 @@ TEST(session, takes_what_is_as_deep_as_can_be_set)
     CHECK_NUMBER(session.count, 1);
 }
 
+TEST(session, takes_a_list_of_the_clients_own_for_no_events)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct err                   err = {0};
+    struct session               session = {0};
+    struct bytes                 document =
+        BYTES("{\"environment\":{\"metadata\":{\"events\":[1,{\"events\":[]}]}},"
+              "\"task\":{\"id\":\"a\"},\"events\":[\n{\"seq\":4,\"type\":\"cmd_run\","
+              "\"cmd\":\"ls\"}\n],\"integrity\":{}}");
+
+    for (size_t size = 1; size <= document.size; size++) {
+        CHECK_WORKS(read_in_pieces(arena, document, size, 1, &session, &err));
+        CHECK_NUMBER(session.count, 1);
+        if (session.count == 1) {
+            CHECK_NUMBER(session.steps[0].seq, 4);
+        }
+        CHECK(bytes_is(session.task_id, "a"));
+    }
+}
+
+/* The client's own metadata may fill a whole body. */
+TEST(session, takes_a_head_as_large_as_bodies_may_be)
+{
+    enum { NUMBERS = 700000, TEXT = 17 << 20 };
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(buf) struct buf      document = {0};
+    struct err                   err = {0};
+    struct session               session = {0};
+
+    buf_put_text(&document, "{\"environment\":{\"metadata\":{\"text\":\"");
+    buf_reserve(&document, TEXT);
+    memset(document.data + document.size, 'x', TEXT);
+    document.size += TEXT;
+    buf_put_text(&document, "\",\"numbers\":[0");
+    for (int i = 1; i < NUMBERS; i++) {
+        buf_put_text(&document, ",0");
+    }
+    buf_put_text(&document, "]}},\"task\":{\"id\":\"a\"},\"events\":[\n],\"integrity\":{}}");
+    CHECK_WORKS(read_in_pieces(arena, buf_bytes(&document), 1 << 20, 0, &session, &err));
+    CHECK(bytes_is(session.task_id, "a"));
+}
+
 TEST(session, takes_a_document_without_events)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
@@ -116,7 +158,7 @@ TEST(session, takes_a_document_without_events)
     CHECK_WORKS(read_in_pieces(arena, BYTES("{\"task\":{\"id\":\"a\"},\"events\":[\n\n]}"), 5, 0,
                                &session, &err));
     CHECK_NUMBER(session.count, 0);
-    CHECK_WORKS(read_in_pieces(arena, BYTES("{\"events\":[],\"integrity\":{}}"), 100, 0, &session,
+    CHECK_WORKS(read_in_pieces(arena, BYTES("{\"events\":[\n],\"integrity\":{}}"), 100, 0, &session,
                                &err));
     CHECK_NUMBER(session.count, 0);
 }

@@ -7,14 +7,16 @@
 #include "workers/judge/score/step.h"
 
 enum {
-    HEAD_MOST = 16 * 1024 * 1024, /* of the document before its events */
-    LINE_MOST = 32 * 1024 * 1024, /* of one event */
-    TAIL_MOST = 16 * 1024 * 1024, /* between the events and integrity */
-    DEPTH_MOST = 128              /* what PRT_DEPTH_MAX can be */
+    HEAD_MOST = 400 * 1024 * 1024, /* of the document before its events: what PRT_BODY_MAX can be,
+                                      with each character escaped */
+    LINE_MOST = 32 * 1024 * 1024,  /* of one event */
+    TAIL_MOST = 16 * 1024 * 1024,  /* between the events and integrity */
+    DEPTH_MOST = 128               /* what PRT_DEPTH_MAX can be */
 };
 
-static const struct value_limits head_limits = {HEAD_MOST + 16, DEPTH_MOST, 500000};
-static const struct value_limits line_limits = {LINE_MOST, DEPTH_MOST, 500000};
+/* As many values as validate takes in so many bytes (body_tree_limits). */
+static const struct value_limits head_limits = {HEAD_MOST + 16, DEPTH_MOST, HEAD_MOST / 4};
+static const struct value_limits line_limits = {LINE_MOST, DEPTH_MOST, LINE_MOST / 4};
 
 /* Which part of the document comes next; each is taken whole before it is read. */
 enum place { IN_HEAD, IN_EVENTS, IN_TAIL, IN_REST };
@@ -27,6 +29,7 @@ struct session_reader {
     struct sha256     *sha;
     struct buf         held; /* came, and is not read yet */
     enum place         place;
+    size_t             searched; /* of it for the end of the head, in vain */
     uint64_t           events; /* announced */
     uint64_t           index;  /* of the next event */
 };
@@ -142,9 +145,10 @@ static void drop_front(struct buf *buf, size_t size)
     buf->size -= size;
 }
 
-static const uint8_t *find(const struct buf *buf, const char *text)
+static const uint8_t *find(const struct buf *buf, size_t from, const char *text)
 {
-    return buf->size == 0 ? NULL : memmem(buf->data, buf->size, text, strlen(text));
+    return buf->size == from ? NULL
+                             : memmem(buf->data + from, buf->size - from, text, strlen(text));
 }
 
 /* Reads what is held as a document of its own: `before` + the first `size` bytes + `behind`. */
@@ -161,16 +165,18 @@ static int read_part(struct session_reader *reader, const char *before, size_t s
                      ret_document, err);
 }
 
-/* Quotes inside of strings are escaped, so the first `"events":[` is the member itself. */
+/* The client's own metadata may have a list of that name, but there is no newline in canonical JSON. */
 static int take_head(struct session_reader *reader, bool *ret_more, struct err *err)
 {
-    const char    *mark = "\"events\":[";
-    const uint8_t *at = find(&reader->held, mark);
-    size_t         size;
-    struct value   document;
+    static const char mark[] = "\"events\":[\n";
+    const uint8_t    *at = find(&reader->held, reader->searched, mark);
+    size_t            size;
+    struct value      document;
 
     *ret_more = false;
     if (at == NULL) {
+        reader->searched =
+            reader->held.size < sizeof(mark) ? 0 : reader->held.size - sizeof(mark);
         return reader->held.size <= HEAD_MOST
                    ? 0
                    : err_set(err, ERR_MALFORMED, "no events in the first %d bytes of the document",
@@ -237,7 +243,7 @@ static int take_lines(struct session_reader *reader, bool *ret_more, struct err 
 /* integrity holds a hash for every event and is nothing to be judged: reading ends before it. */
 static int take_tail(struct session_reader *reader, bool at_end, struct err *err)
 {
-    const uint8_t *at = find(&reader->held, ",\"integrity\":");
+    const uint8_t *at = find(&reader->held, 0, ",\"integrity\":");
     size_t         size = at == NULL ? reader->held.size : (size_t)(at - reader->held.data);
     struct value   document;
 
