@@ -89,6 +89,30 @@ static bool is_same(const struct record *record, const struct entry *entry)
            bytes_equal(record->row.content_hash, (struct bytes){entry->hash, HASH_BYTES});
 }
 
+static int conflict(const struct trace *trace, const struct entry *entry,
+                    const struct record *record, struct err *err)
+{
+    const bool same_place = record->row.chunk_seq == entry->chunk.seq &&
+                            bytes_equal(record->row.chunk_id, entry->chunk.id);
+
+    (void)err_set(err, ERR_CHUNK_CONFLICT,
+                  "chunk %.*s with chunk_seq %lld: the trace has chunk %.*s with chunk_seq"
+                  " %lld%s",
+                  (int)entry->chunk.id.size, (const char *)entry->chunk.id.data,
+                  (long long)entry->chunk.seq, (int)record->row.chunk_id.size,
+                  (const char *)record->row.chunk_id.data, (long long)record->row.chunk_seq,
+                  same_place ? " and other content" : "");
+    if (same_place && entry->in->replay != NULL) {
+        /* What was refused of a chunk that otherwise stands, put back from the dead letters. */
+        (void)err_set(err, ERR_CHUNK_CONFLICT,
+                      "%s; to be taken, its events need a chunk_id of their own, chunk_seq %lld and"
+                      " seqs above %lld (prt dead edit)",
+                      err->story, (long long)trace->row.next_chunk_seq,
+                      (long long)trace->row.last_seq);
+    }
+    return -1;
+}
+
 /* The record that the entry repeats, or NULL; CHUNK_CONFLICT if another chunk has its id or place.
  */
 static int find_same(const struct trace *trace, const struct entry *entry, struct record **ret_same,
@@ -106,17 +130,7 @@ static int find_same(const struct trace *trace, const struct entry *entry, struc
             return 0;
         }
         if (record->row.status != CHUNK_REFUSED) {
-            return err_set(err, ERR_CHUNK_CONFLICT,
-                           "chunk %.*s with chunk_seq %lld: the trace has chunk %.*s with chunk_seq"
-                           " %lld%s",
-                           (int)entry->chunk.id.size, (const char *)entry->chunk.id.data,
-                           (long long)entry->chunk.seq, (int)record->row.chunk_id.size,
-                           (const char *)record->row.chunk_id.data,
-                           (long long)record->row.chunk_seq,
-                           record->row.chunk_seq == entry->chunk.seq &&
-                                   bytes_equal(record->row.chunk_id, entry->chunk.id)
-                               ? " and other content"
-                               : "");
+            return conflict(trace, entry, record, err);
         }
     }
     return 0;

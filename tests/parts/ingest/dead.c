@@ -101,6 +101,30 @@ TEST(dead, of_a_chunk_that_falls_in_part_only_the_fallen_events_are)
                  1);
 }
 
+/* The place of its chunk is taken by what stood of it. */
+TEST(dead, what_fell_in_part_is_told_where_it_can_be_taken_when_it_is_put_back)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    wait_then_fall(world, CHUNK(EVENT("stands", 20) "," EVENT("falls", 3)));
+    put_message(world, "t", MESSAGE_CHUNK, CHUNK(EVENT("falls", 3)));
+    world->in[0].replay = "retry-1-1";
+    validated(world);
+    CHECK_NUMBER(world->in[0].err.code, ERR_CHUNK_CONFLICT);
+    CHECK(holds(world->in[0].err.story, "chunk_seq 2 and seqs above 20"));
+    put_message(world, "t", MESSAGE_CHUNK,
+                "{\"chunk_id\":\"low-2\",\"chunk_seq\":2,\"events\":[" EVENT("falls", 21) "]}");
+    world->in[0].replay = "retry-2-1";
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 200);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 7);
+
+    put_message(world, "t", MESSAGE_CHUNK, CHUNK(EVENT("other", 30))); /* its client's mistake */
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 409);
+    CHECK(!holds(answer_of(world, 0), "prt dead edit"));
+}
+
 TEST(dead, what_falls_when_the_trace_is_closed_across_a_gap_is_a_dead_letter)
 {
     CLEANUP(world) struct world *world = world_new();
