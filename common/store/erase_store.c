@@ -30,7 +30,7 @@ enum {
 const struct statement erase_statements[STATEMENTS] = {
     /* In one order everywhere, or two traces that share segments would wait for each other. */
     [RANGES] = { "erase_ranges",
-        "SELECT s.segment_no, s.key, s.bytes, c.seg_offset, c.seg_length"
+        "SELECT s.segment_no, s.key, s.bytes, c.seg_offset, c.seg_length, c.chunk_seq"
         " FROM trace_chunks c JOIN segments s ON s.segment_no = c.segment_no"
         " WHERE c.trace_no = $1 AND c.seg_length > 0"
         " ORDER BY s.segment_no, c.seg_offset FOR UPDATE OF s", 1 },
@@ -110,6 +110,7 @@ int erase_ranges(struct store *store, struct arena *arena, int64_t trace_no,
             .segment_bytes = rows_whole(rows, i, 2),
             .offset = rows_whole(rows, i, 3),
             .length = rows_whole(rows, i, 4),
+            .chunk_seq = rows_whole(rows, i, 5),
         };
     }
     *ret_ranges = ranges;

@@ -17,6 +17,7 @@ struct erase_range {
     int64_t     segment_no;
     const char *key;
     int64_t     segment_bytes, offset, length;
+    int64_t     chunk_seq; /* whose lines they are */
 };
 
 /* All of them, by segment; the segments are locked. */

@@ -10,6 +10,7 @@
 #include "workers/delivery.h"
 #include "workers/finalize/gather.h"
 #include "workers/replay/late.h"
+#include "workers/replay/old.h"
 #include "workers/replay/whole.h"
 #include "workers/validate/validator.h"
 
@@ -36,9 +37,8 @@ struct attempt {
     size_t                object_count, object_room;
     int64_t               messages, refused;
     bool                  finalize, erased;
-    struct erase_range   *old; /* where its lines lay, if they are made anew */
-    size_t                old_count;
-    struct waiting_chunks waiting; /* what it then had of them */
+    struct old_lines      old; /* of a trace that is built anew */
+    struct waiting_chunks waiting; /* what it had of them */
 };
 
 static const char *const end_names[REBUILD_ENDS] = {
@@ -296,8 +296,8 @@ static int give_work(struct attempt *attempt, struct err *err)
     return stream_publish(of->farm->stream, &what, NULL, err);
 }
 
-/* No row points to the old lines any more: erasing the trace would leave them where they are. */
-static int drop_lines(const struct attempt *attempt, struct err *err)
+/* No row points to the old lines any more. */
+static int drop_lines(struct attempt *attempt, struct err *err)
 {
     const struct erase erase = {
         .store = attempt->of->farm->store,
@@ -306,7 +306,8 @@ static int drop_lines(const struct attempt *attempt, struct err *err)
         .trace_no = attempt->was.trace_no,
     };
 
-    return erase_lines(&erase, attempt->old, attempt->old_count, err);
+    TRY(old_lines_own(&attempt->old, err));
+    return erase_lines(&erase, attempt->old.ranges, attempt->old.count, err);
 }
 
 /* Under the lock. *ret_keep: what was done is to be committed. */
@@ -329,8 +330,10 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
     TRY(whole_check(&whole, &attempt->was, &attempt->damage, err));
     of->validator->batch.buried = attempt->damage != NULL;
     if (attempt->damage != NULL) {
-        TRY(erase_ranges(store, of->arena, attempt->was.trace_no, &attempt->old,
-                         &attempt->old_count, err));
+        attempt->old = (struct old_lines){
+            .store = store, .blob = of->farm->blob, .trace_no = attempt->was.trace_no};
+        TRY(erase_ranges(store, of->arena, attempt->was.trace_no, &attempt->old.ranges,
+                         &attempt->old.count, err));
         TRY(trace_waiting_read(store, of->arena, attempt->was.trace_no, &attempt->waiting, err));
         TRY(trace_reset(store, of->arena, attempt->was.trace_no, err));
     }

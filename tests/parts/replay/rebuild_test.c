@@ -85,6 +85,29 @@ TEST(replay, that_makes_lines_anew_leaves_none_of_the_old_behind)
                             " WHERE trace_no = $1::bigint"));
 }
 
+/* Its rows are damaged: what they say of its lines may be where another trace's lie. */
+TEST(replay, of_a_damaged_trace_touches_no_lines_of_another)
+{
+    WORLD(world_with_a_trace);
+    const char *damaged = world->trace;
+    const char *beside = arena_format(world->arena, "%s-beside", damaged);
+    const char *before;
+
+    world->trace = beside;
+    (void)put_open(world);
+    (void)put_chunk(world, 0, 0, 10);
+    CHECK_TEXT(rebuild_end_name(replay(world)), "added");
+    before = derived(world);
+    world->trace = damaged;
+    run(world, "UPDATE trace_chunks SET seg_offset = 0, segment_no = (SELECT max(segment_no)"
+               " FROM segments) WHERE trace_no = $1::bigint AND chunk_seq = 0");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "rebuilt");
+    CHECK_TEXT(rebuild_end_name(replay(world)), "right");
+    world->trace = beside;
+    CHECK_TEXT(rebuild_end_name(replay_dry(world)), "right");
+    CHECK_TEXT(derived(world), before);
+}
+
 TEST(replay, leaves_a_finalized_trace_finalized)
 {
     WORLD(world_with_a_trace);
