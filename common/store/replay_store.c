@@ -111,6 +111,10 @@ int trace_waiting_lost(struct store *store, struct arena *arena, int64_t trace_n
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                args = args_start(arena);
 
+    *ret_lost = 0;
+    if (waiting->count == 0) {
+        return 0;
+    }
     args_whole(&args, trace_no);
     args_whole_array(&args, waiting->seqs, waiting->count);
     args_bin_array(&args, waiting->hashes, waiting->count);

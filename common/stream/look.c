@@ -2,6 +2,8 @@
 /*
  * look.c - what is in a stream, how far its consumers are, and taking single messages out.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stream/connection.h"
@@ -102,6 +104,36 @@ int stream_get_last(struct stream *stream, struct arena *arena, const char *stre
     return 0;
 }
 
+int stream_next(struct stream *stream, const char *stream_name, const char *subject, uint64_t from,
+                uint64_t *ret_seq, struct err *err)
+{
+    char        api[128];
+    char        ask[512];
+    natsMsg    *answer = NULL;
+    const char *at;
+    natsStatus  status;
+    int         failed = 0;
+
+    TRY(stream_connected(stream, err));
+    (void)snprintf(api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s", stream_name);
+    (void)snprintf(ask, sizeof(ask), "{\"seq\":%llu,\"next_by_subj\":\"%s\"}",
+                   (unsigned long long)from, subject);
+    status = natsConnection_RequestString(&answer, stream->nc, api, ask, STREAM_WAIT_MS);
+    if (status != NATS_OK) {
+        return stream_status(err, status, 0, "looking for %s in stream %s", subject, stream_name);
+    }
+    *ret_seq = 0;
+    at = strstr(natsMsg_GetData(answer), "\"seq\":"); /* the library puts a NUL behind it */
+    if (at != NULL) {
+        *ret_seq = strtoull(at + strlen("\"seq\":"), NULL, 10);
+    } else if (strstr(natsMsg_GetData(answer), "\"err_code\":10037") == NULL) { /* no such message */
+        failed = err_set(err, ERR_STREAM_DOWN, "looking for %s in stream %s: %.160s", subject,
+                         stream_name, natsMsg_GetData(answer));
+    }
+    natsMsg_Destroy(answer);
+    return failed;
+}
+
 int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq, struct err *err)
 {
     jsErrCode  code = 0;
@@ -109,14 +141,64 @@ int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq, 
 
     TRY(stream_connected(stream, err));
     status = js_DeleteMsg(stream->js, stream_name, seq, NULL, &code);
-    if (status != NATS_OK && code == JSStreamMsgDeleteFailed &&
-        strstr(nats_GetLastError(NULL), "no message found") != NULL) {
+    if (status != NATS_OK &&
+        (code == JSSequenceNotFoundErr ||
+         (code == JSStreamMsgDeleteFailed &&
+          strstr(nats_GetLastError(NULL), "no message found") != NULL))) {
         return err_set(err, ERR_NOT_FOUND, "stream %s holds no message %llu", stream_name,
                        (unsigned long long)seq);
     }
     if (status != NATS_OK) {
         return stream_status(err, status, code, "removing message %llu of stream %s",
                              (unsigned long long)seq, stream_name);
+    }
+    return 0;
+}
+
+/* How many messages the stream has under a subject. */
+static int count_under(struct stream *stream, const char *stream_name, const char *subject,
+                       uint64_t *ret_count, struct err *err)
+{
+    jsStreamInfo *info = NULL;
+    jsErrCode     code = 0;
+    jsOptions     options;
+    natsStatus    status;
+
+    TRY(stream_connected(stream, err));
+    (void)jsOptions_Init(&options);
+    options.Wait = STREAM_WAIT_MS;
+    options.Stream.Info.SubjectsFilter = subject;
+    status = js_GetStreamInfo(&info, stream->js, stream_name, &options, &code);
+    if (status != NATS_OK) {
+        return stream_status(err, status, code, "counting %s of stream %s", subject, stream_name);
+    }
+    *ret_count = 0;
+    for (int i = 0; info->State.Subjects != NULL && i < info->State.Subjects->Count; i++) {
+        *ret_count += info->State.Subjects->List[i].Msgs;
+    }
+    jsStreamInfo_Destroy(info);
+    return 0;
+}
+
+int stream_remove(struct stream *stream, const char *stream_name, const char *subject,
+                  struct err *err)
+{
+    uint64_t count = 0;
+    uint64_t seq = 0;
+
+    TRY(count_under(stream, stream_name, subject, &count, err));
+    while (count > 0) {
+        TRY(stream_next(stream, stream_name, subject, seq + 1, &seq, err));
+        if (seq == 0) {
+            return 0; /* taken by somebody else meanwhile */
+        }
+        if (stream_delete(stream, stream_name, seq, err) < 0) {
+            if (err->code != ERR_NOT_FOUND) {
+                return -1;
+            }
+            err_clear(err);
+        }
+        TRY(count_under(stream, stream_name, subject, &count, err));
     }
     return 0;
 }

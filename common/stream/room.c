@@ -27,8 +27,8 @@ static uint64_t room_from(const jsStreamInfo *info, uint64_t ack_floor)
     return first + fifth <= ack_floor + 1 ? first + fifth : ack_floor + 1;
 }
 
-/* Where what was stored at from_us or later begins, as a consumer is told that would read from there;
- * and the time by the server's clock. */
+/* Where what was stored at from_us or later begins, as a consumer is told that would read from
+ * there; and the time by the server's clock. */
 static int find_since(struct stream *stream, const char *stream_name, int64_t from_us,
                       uint64_t *ret_seq, int64_t *ret_now_us, struct err *err)
 {

@@ -180,7 +180,13 @@ struct stored_msg {
 WARN_UNUSED int stream_get(struct stream *stream, struct arena *arena, const char *stream_name,
                            uint64_t seq, struct stored_msg *ret_msg, struct err *err);
 
-/* The newest under a subject. */
+/* *ret_seq: the first under a subject (may hold wildcards) from `from` on; 0: there is none. The server
+ * may read through all that the stream has from there. */
+WARN_UNUSED int stream_next(struct stream *stream, const char *stream_name, const char *subject,
+                            uint64_t from, uint64_t *ret_seq, struct err *err);
+
+/* The newest under a subject. NOT_FOUND may also say that the newest was deleted, and nothing of older
+ * ones: nats-server 2.9 (seen with 2.9.10) looks no further. */
 WARN_UNUSED int stream_get_last(struct stream *stream, struct arena *arena, const char *stream_name,
                                 const char *subject, struct stored_msg *ret_msg, struct err *err);
 /* NOT_FOUND if it is gone. */
@@ -193,7 +199,12 @@ WARN_UNUSED int stream_delete(struct stream *stream, const char *stream_name, ui
 WARN_UNUSED int stream_make_room(struct stream *stream, const char *stream_name,
                                  const char *consumer, struct err *err);
 
-/* Removes every message under a subject (may hold wildcards). */
+/* Deletes every message under a subject, one by one; no wildcards. */
+WARN_UNUSED int stream_remove(struct stream *stream, const char *stream_name, const char *subject,
+                              struct err *err);
+
+/* The same at once, wildcards allowed, of a stream that nobody reads: nats-server 2.9 (seen with 2.9.10)
+ * has every consumer pass over whatever it has not settled, of all subjects. */
 WARN_UNUSED int stream_purge(struct stream *stream, const char *stream_name, const char *subject,
                              struct err *err);
 

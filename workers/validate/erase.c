@@ -205,18 +205,19 @@ static int claim_of(struct arena *arena, bool dead, struct bytes body, struct cl
     return message.kind == MESSAGE_CLAIM ? claim_read(arena, message.body, ret_claim, err) : -1;
 }
 
-/* Messages that were too large for the stream lie in the object store. */
-static int delete_claims(struct validator *validator, bool dead, const char *subject,
-                         struct err *err)
+/* One by one: a purge of its subject would have the stages pass over what they have not settled of
+ * other traces (stream.h). Messages that were too large for the stream lie in the object store. */
+static int delete_stored(struct validator *validator, struct delivery *in, bool dead,
+                         const char *subject, struct err *err)
 {
-    struct browse_settings settings = {
-        .stream_name = dead ? "PRT_DEAD" : "PRT_INGEST", .subject = subject, .bodies = true};
+    const char            *stream = dead ? "PRT_DEAD" : "PRT_INGEST";
+    struct browse_settings settings = {.stream_name = stream, .subject = subject, .bodies = true};
     CLEANUP(browse) struct browse *browse = NULL;
     CLEANUP(arena) struct arena   *arena = arena_new();
     bool                           there = true;
 
     TRY(browse_open(&browse, validator->stream, &settings, err));
-    for (;;) {
+    for (size_t deleted = 0;; deleted++) {
         struct stored_msg stored;
         struct claim      claim;
         struct err        unread = {0};
@@ -229,30 +230,42 @@ static int delete_claims(struct validator *validator, bool dead, const char *sub
         if (claim_of(arena, dead, stored.body, &claim, &unread) == 0) {
             TRY(blob_delete(validator->batch.blob, BUCKET_CHUNKS, claim.key, err));
         }
+        if (stream_delete(validator->stream, stream, stored.seq, err) < 0) {
+            if (err->code != ERR_NOT_FOUND) {
+                return -1;
+            }
+            err_clear(err); /* another worker is at it too */
+        }
+        if (deleted % OBJECTS_A_LEASE == OBJECTS_A_LEASE - 1) {
+            TRY(delivery_extend(in, err));
+        }
     }
 }
 
 static int delete_messages(struct validator *validator, struct delivery *in, struct err *err)
 {
-    static const struct {
-        const char *stream, *family;
-    } streams[] = {{"PRT_DEAD", "dead"}, {"PRT_WORK", "work"}, {"PRT_RESULT", "result"}};
-    const char *ingest = arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace);
+    static const char *const stages[] = {
+#define STAGE(role, ...) #role,
+#include "schemas/pipeline.def"
+#undef STAGE
+    };
+    char subject[SUBJECT_BYTES];
 
     if (validator->stream == NULL) {
         return 0;
     }
-    TRY(delete_claims(validator, true,
+    TRY(delete_stored(validator, in, true,
                       arena_format(in->arena, "prt.dead.*.%s.%s", in->to.tenant, in->to.trace),
                       err));
-    for (size_t i = 0; i < COUNT_OF(streams); i++) {
-        TRY(stream_purge(validator->stream, streams[i].stream,
-                         arena_format(in->arena, "prt.%s.*.%s.%s", streams[i].family, in->to.tenant,
-                                      in->to.trace),
-                         err));
+    for (size_t i = 0; i < COUNT_OF(stages); i++) {
+        subject_stage(subject, "work", stages[i], in->to.tenant, in->to.trace);
+        TRY(stream_remove(validator->stream, "PRT_WORK", subject, err));
+        subject_stage(subject, "result", stages[i], in->to.tenant, in->to.trace);
+        TRY(stream_remove(validator->stream, "PRT_RESULT", subject, err));
     }
-    TRY(delete_claims(validator, false, ingest, err));
-    return stream_purge(validator->stream, "PRT_INGEST", ingest, err);
+    return delete_stored(
+        validator, in, false,
+        arena_format(in->arena, "prt.ingest.%s.%s.*", in->to.tenant, in->to.trace), err);
 }
 
 int erase_finish(struct validator *validator, struct delivery *in, struct err *err)

@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "lib/postgres.h"
 #include "lib/test.h"
 
@@ -407,31 +406,6 @@ static pid_t migrate_in_a_child(const char *url)
               store_migrate(store, &applied, &err) < 0);
     }
     return pid;
-}
-
-static void waits_at_most_100_ms(struct store *store)
-{
-    static const struct statement limit = {
-        "limit", "SELECT set_config('idle_in_transaction_session_timeout', '100', false)", 0};
-    struct err err = {0};
-
-    CHECK_WORKS(store_run(store, &limit, NULL, NULL, &err));
-}
-
-/* Its rows were sent and the object store took too long: nobody's fault, and nothing happened. */
-TEST(store, is_down_for_a_transaction_that_the_server_ended_as_it_waited)
-{
-    CLEANUP(store) struct store *store = store_here(NULL);
-    struct err                   err = {0};
-
-    waits_at_most_100_ms(store);
-    CHECK_WORKS(store_begin(store, &err));
-    CHECK_WORKS(add_row(store, 1, &err));
-    clock_sleep_ms(500);
-    CHECK_FAILS(store_commit(store, &err), ERR_STORE_DOWN);
-    store_rollback(store);
-    CHECK_NUMBER(count_rows(store), 0);
-    CHECK_WORKS(add_row(store, 1, &err));
 }
 
 TEST(migrate, many_at_once_are_as_good_as_one)

@@ -262,6 +262,53 @@ TEST(room, is_made_of_what_is_too_old_but_not_of_what_is_not_settled)
     CHECK_WORKS(stream_setup(usual, &err));
 }
 
+/* An erased trace takes its messages along, also those that are held, and no others: on nats-server 2.9
+ * a purge of its subject made the consumer pass over all that was not settled. */
+TEST(removal, of_some_messages_leaves_the_others_to_their_consumer)
+{
+    const struct publication       gone = {.subject = "prt.ingest.acme.gone.chunk",
+                                           .body = BYTES("1")};
+    struct stream_settings         settings = world_settings();
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(stream) struct stream *brief = NULL;
+    CLEANUP(pull) struct pull     *pull = world_pull(stream, "validate", 1, 0);
+    struct stream_msg             *held[2] = {NULL, NULL};
+    struct stream_state            state;
+    struct err                     err = {0};
+
+    CHECK(world_publish(stream, 1));
+    CHECK_WORKS(stream_publish(stream, &gone, NULL, &err));
+    CHECK(world_publish(stream, 1)); /* not handed out yet */
+    CHECK_WORKS(stream_publish(stream, &gone, NULL, &err));
+    CHECK_WORKS(stream_publish(stream, &gone, NULL, &err));
+    for (int i = 0; i < 2; i++) {
+        held[i] = world_next(pull);
+        CHECK(held[i] != NULL);
+    }
+    CHECK_WORKS(stream_remove(stream, "PRT_INGEST", gone.subject, &err));
+    CHECK_WORKS(stream_state(stream, "PRT_INGEST", &state, &err));
+    CHECK_NUMBER(state.messages, 2);
+    for (int i = 0; i < 2; i++) {
+        msg_nak(held[i], 0);
+        msg_free(held[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
+
+        CHECK(msg != NULL);
+        if (msg == NULL) {
+            return;
+        }
+        msg_ack(msg, true);
+    }
+    CHECK(wait_for(all_settled, stream));
+
+    /* Nothing holds up what is too old to be kept. */
+    settings.ingest_keep_ms = 1000;
+    CHECK_WORKS(stream_open(&brief, &settings, &err));
+    CHECK(wait_for(none_is_left, brief));
+}
+
 TEST(pull, says_when_there_is_no_such_consumer)
 {
     CLEANUP(stream) struct stream *stream = world_stream();
