@@ -6,6 +6,10 @@
  * What is not acknowledged does not come again: a message that is lost on the way (the connection
  * broke, the server let go of what it could not send) leaves a gap in the consumer's own count, or
  * nothing comes any more. Then a new consumer begins behind the last message that was handed out.
+ *
+ * Where it ends is told by the newest message there is. nats-server 2.9 does not tell that one once a
+ * newer one was deleted: then we are blind, and ask whether there is another one each time before one is
+ * waited for.
  */
 #include <stdio.h>
 
@@ -32,6 +36,7 @@ struct browse {
     uint64_t           next_nth; /* how many-th of the consumer's the next one must be */
     int64_t            from_us;  /* > 0: instead of from_seq */
     bool               bodies;
+    bool               blind;  /* last_seq is the stream's own, of whatever subject */
     int                empty;  /* times in a row that nothing came */
     const char        *filter; /* the subject; NULL: every one */
     char               stream_name[64], consumer[64], subject[256];
@@ -73,6 +78,9 @@ static int make_consumer(struct browse *browse, uint64_t *ret_pending, struct er
     }
     (void)snprintf(browse->consumer, sizeof(browse->consumer), "%s", info->Name);
     *ret_pending = info->NumPending;
+    if (browse->handed == 0) {
+        browse->handed = info->Delivered.Stream; /* what lies before its beginning */
+    }
     jsConsumerInfo_Destroy(info);
     browse->next_nth = 1;
     return 0;
@@ -106,6 +114,30 @@ static void consumer_close(struct browse *browse)
     }
 }
 
+/* What was deleted may have been all there was, or the newest of it. */
+static int go_blind(struct browse *browse, struct err *err)
+{
+    struct stream_state state;
+
+    TRY(stream_state(browse->stream, browse->stream_name, &state, err));
+    browse->blind = true;
+    if (browse->last_seq == 0 || state.last_seq < browse->last_seq) {
+        browse->last_seq = state.last_seq;
+    }
+    return 0;
+}
+
+/* Blind: is there another one? */
+static int find_next(struct browse *browse, bool *ret_over, struct err *err)
+{
+    uint64_t seq = 0;
+
+    TRY(stream_next(browse->stream, browse->stream_name, browse->subject, browse->handed + 1, &seq,
+                    err));
+    *ret_over = seq == 0 || seq > browse->last_seq;
+    return 0;
+}
+
 /* The end, by its sequence: the server's count of what is pending may be one or two too low when it
  * begins inside a stream (seen with nats-server 2.9.10). */
 static int find_last(struct browse *browse, struct err *err)
@@ -119,8 +151,7 @@ static int find_last(struct browse *browse, struct err *err)
             return -1;
         }
         err_clear(err);
-        browse->last_seq = 0;
-        return 0;
+        return go_blind(browse, err);
     }
     if (browse->from_us > 0 ? last.stored_us < browse->from_us : last.seq < browse->from_seq) {
         browse->last_seq = 0;
@@ -189,6 +220,9 @@ static int look_again(struct browse *browse, bool *ret_over, struct err *err)
 {
     TRY(find_last(browse, err));
     *ret_over = browse->handed >= browse->last_seq;
+    if (!*ret_over && browse->blind) {
+        TRY(find_next(browse, ret_over, err));
+    }
     if (!*ret_over && ++browse->empty == EMPTY_MOST) {
         return err_set(err, ERR_STREAM_DOWN,
                        "the server has messages up to %llu and sends none after %llu",
@@ -206,6 +240,12 @@ static int fetch(struct browse *browse, bool *ret_over, struct err *err)
             TRY(begin_anew(browse, err));
         }
         browse->at = browse->count = 0;
+        if (browse->blind) {
+            TRY(find_next(browse, ret_over, err));
+            if (*ret_over) {
+                break;
+            }
+        }
         TRY(pull_next(browse->pull, BATCH, BODIES_BYTES, WAIT_MS, 0, browse->msgs, &browse->count,
                       err));
         if (browse->count == 0) {

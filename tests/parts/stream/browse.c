@@ -132,6 +132,42 @@ TEST(browse, begins_at_a_time_just_after_a_full_second)
     CHECK_NUMBER(count_all(stream, arena, &young, &msg), 0);
 }
 
+/* nats-server 2.9 then says that there is none under its subject. */
+TEST(browse, shows_what_is_left_when_the_newest_was_deleted)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    CLEANUP(arena) struct arena   *arena = arena_new();
+    struct stored_msg              msg = {0};
+    struct stream_state            state;
+    struct err                     err = {0};
+    struct browse_settings         of_a = {.stream_name = "PRT_INGEST",
+                                           .subject = "prt.ingest.acme.a.*"};
+    struct browse_settings         all = {.stream_name = "PRT_INGEST"};
+
+    CHECK(publish_as(stream, "prt.ingest.acme.a.open", 0, 1));
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 0, 4));
+    CHECK(publish_as(stream, "prt.ingest.acme.b.chunk", 0, 2));
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 4, 2));
+    CHECK_WORKS(stream_state(stream, "PRT_INGEST", &state, &err));
+    CHECK_WORKS(stream_delete(stream, "PRT_INGEST", state.last_seq, &err));
+    CHECK_WORKS(stream_delete(stream, "PRT_INGEST", state.last_seq - 1, &err));
+    CHECK_FAILS(stream_delete(stream, "PRT_INGEST", state.last_seq - 1, &err), ERR_NOT_FOUND);
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 5);
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 7);
+    CHECK_WORKS(stream_delete(stream, "PRT_INGEST", state.last_seq - 2, &err));
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 6);
+    CHECK_TEXT(msg.subject, "prt.ingest.acme.b.chunk");
+    all.from_seq = state.first_seq + 4;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 2);
+    all.from_seq = 0;
+    all.from_us = msg.stored_us + 1;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 0);
+    all.from_us = state.first_us;
+    CHECK_NUMBER(count_all(stream, arena, &all, &msg), 6);
+    CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 6, 1));
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 6);
+}
+
 TEST(browse, ends_where_messages_are_removed_meanwhile)
 {
     CLEANUP(stream) struct stream *stream = world_stream();
