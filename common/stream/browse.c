@@ -12,6 +12,7 @@
  * waited for.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "stream/connection.h"
 
@@ -118,7 +119,15 @@ static void consumer_close(struct browse *browse)
 static int go_blind(struct browse *browse, struct err *err)
 {
     struct stream_state state;
+    uint64_t            left = 1;
 
+    if (strpbrk(browse->subject, "*>") == NULL) {
+        TRY(stream_count_under(browse->stream, browse->stream_name, browse->subject, &left, err));
+    }
+    if (left == 0) {
+        browse->last_seq = 0;
+        return 0;
+    }
     TRY(stream_state(browse->stream, browse->stream_name, &state, err));
     browse->blind = true;
     if (browse->last_seq == 0 || state.last_seq < browse->last_seq) {

@@ -87,6 +87,10 @@ int stream_refusal(struct err *err, int code, const char *words);
 /* STREAM_DOWN unless connected at this moment. */
 int stream_connected(struct stream *stream, struct err *err);
 
+/* How many messages there are under a subject without wildcards: told without looking for them. */
+int stream_count_under(struct stream *stream, const char *stream_name, const char *subject,
+                       uint64_t *ret_count, struct err *err);
+
 /* How long a SETTLED stream keeps its messages; 0: it is no such stream. setup.c. */
 int64_t setup_settled_keep_us(const struct stream *stream, const char *stream_name);
 

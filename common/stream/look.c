@@ -155,8 +155,7 @@ int stream_delete(struct stream *stream, const char *stream_name, uint64_t seq, 
     return 0;
 }
 
-/* How many messages the stream has under a subject. */
-static int count_under(struct stream *stream, const char *stream_name, const char *subject,
+int stream_count_under(struct stream *stream, const char *stream_name, const char *subject,
                        uint64_t *ret_count, struct err *err)
 {
     jsStreamInfo *info = NULL;
@@ -186,7 +185,7 @@ int stream_remove(struct stream *stream, const char *stream_name, const char *su
     uint64_t count = 0;
     uint64_t seq = 0;
 
-    TRY(count_under(stream, stream_name, subject, &count, err));
+    TRY(stream_count_under(stream, stream_name, subject, &count, err));
     while (count > 0) {
         TRY(stream_next(stream, stream_name, subject, seq + 1, &seq, err));
         if (seq == 0) {
@@ -198,7 +197,7 @@ int stream_remove(struct stream *stream, const char *stream_name, const char *su
             }
             err_clear(err);
         }
-        TRY(count_under(stream, stream_name, subject, &count, err));
+        TRY(stream_count_under(stream, stream_name, subject, &count, err));
     }
     return 0;
 }

@@ -166,6 +166,14 @@ TEST(browse, shows_what_is_left_when_the_newest_was_deleted)
     CHECK_NUMBER(count_all(stream, arena, &all, &msg), 6);
     CHECK(publish_as(stream, "prt.ingest.acme.a.chunk", 6, 1));
     CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 6);
+
+    of_a.subject = "prt.ingest.acme.a.chunk"; /* counted, and not looked for */
+    CHECK_WORKS(stream_delete(stream, "PRT_INGEST", state.last_seq + 1, &err));
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 4);
+    CHECK_WORKS(stream_remove(stream, "PRT_INGEST", of_a.subject, &err));
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 0);
+    of_a.subject = "prt.ingest.acme.a.*";
+    CHECK_NUMBER(count_all(stream, arena, &of_a, &msg), 1);
 }
 
 TEST(browse, ends_where_messages_are_removed_meanwhile)
