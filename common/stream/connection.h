@@ -84,9 +84,6 @@ int stream_status(struct err *err, natsStatus status, jsErrCode code, const char
 /* What the server says when it refuses to store. */
 int stream_refusal(struct err *err, int code, const char *words);
 
-/* STREAM_DOWN unless connected at this moment. */
-int stream_connected(struct stream *stream, struct err *err);
-
 /* How many messages there are under a subject without wildcards: told without looking for them. */
 int stream_count_under(struct stream *stream, const char *stream_name, const char *subject,
                        uint64_t *ret_count, struct err *err);

@@ -41,6 +41,9 @@ bool stream_is_closed(struct stream *stream);
  * stream, the property, what is and what should be. Safe at any time, from many processes. */
 WARN_UNUSED int stream_setup(struct stream *stream, struct err *err);
 
+/* STREAM_DOWN unless connected at this moment. */
+WARN_UNUSED int stream_connected(struct stream *stream, struct err *err);
+/* The same, and JetStream answers within that time. */
 WARN_UNUSED int stream_check(struct stream *stream, int64_t timeout_ms, struct err *err);
 
 /* From now on, until stream_close, an event loop of the caller's does what the connection's own

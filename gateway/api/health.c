@@ -19,10 +19,10 @@ static int check_stream(struct reader *reader, struct exchange *x, struct err *e
     struct gateway *gateway = gateway_of(x);
 
     (void)reader;
-    for (int i = 0; i < gateway->config->http_threads; i++) {
-        TRY(stream_check(gateway->loops[i].stream, CHECK_MS, err));
+    for (int i = 1; i < gateway->config->http_threads; i++) {
+        TRY(stream_connected(gateway->loops[i].stream, err));
     }
-    return 0;
+    return stream_check(gateway->loops[0].stream, CHECK_MS, err);
 }
 
 static int check_store(struct reader *reader, struct exchange *x, struct err *err)
