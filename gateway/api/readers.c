@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -138,6 +139,20 @@ static int copy_part(struct blob_store *blob, enum bucket bucket, const char *ke
     return 0;
 }
 
+/* Found out before the answer has begun: then there is nothing to do but to break it off. */
+static int check_size(int fd, const char *key, int64_t needed, struct err *err)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        return err_errno(err, "measuring %s", key);
+    }
+    return info.st_size >= needed
+               ? 0
+               : err_set(err, ERR_BLOB_CORRUPT, "%s ends at byte %lld, %lld more are on record", key,
+                         (long long)info.st_size, (long long)(needed - info.st_size));
+}
+
 int reader_object(struct reader *reader, enum bucket bucket, const char *key, int64_t offset,
                   int64_t size, int *ret_fd, int64_t *ret_offset, struct err *err)
 {
@@ -160,6 +175,8 @@ int reader_object(struct reader *reader, enum bucket bucket, const char *key, in
         }
         TRY(copy_part(blob, bucket, key, offset, size, fd, err));
         *ret_offset = 0;
+    } else {
+        TRY(check_size(fd, key, offset + size, err));
     }
     *ret_fd = fd;
     fd = -1;

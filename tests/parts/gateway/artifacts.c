@@ -113,3 +113,21 @@ TEST(artifacts, have_a_head_that_is_of_the_whole)
     }
     (void)close(fd);
 }
+
+TEST(artifacts, whose_object_has_lost_bytes_are_said_to_have)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    struct err                   err = {0};
+
+    if (world == NULL) {
+        return;
+    }
+    put_artifact(world, "final_workspace_snapshot", "text/plain");
+    CHECK_WORKS(
+        blob_put(world->blob, BUCKET_ARTIFACTS, "sha256/ab/abc", BYTES("012345678"), NULL, &err));
+    answer = get_range(world, NULL);
+    CHECK_PROBLEM(&answer, 500, "blob_corrupt");
+    answer = get_range(world, "bytes=0-8");
+    CHECK_NUMBER(answer.status, 206);
+}
