@@ -97,6 +97,33 @@ static int64_t digits(const char *text, size_t size)
     return value;
 }
 
+/* The seconds of "= 10 ;more" or "=\"10\"" as milliseconds: what stands behind "wait". -1: none. */
+static int64_t wait_of(struct bytes rest)
+{
+    const char *at = (const char *)rest.data;
+    const char *end = at + rest.size;
+    const char *from;
+    int64_t     seconds;
+    bool        quoted;
+
+    at += strspn(at, " \t");
+    if (at >= end || *at++ != '=') {
+        return -1;
+    }
+    at += strspn(at, " \t");
+    quoted = at < end && *at == '"';
+    from = at += quoted ? 1 : 0;
+    while (at < end && isdigit((unsigned char)*at)) {
+        at++;
+    }
+    seconds = digits(from, at > from ? (size_t)(at - from) : 0);
+    if (quoted && (at >= end || *at++ != '"')) {
+        return -1;
+    }
+    at += strspn(at, " \t");
+    return seconds < 0 || seconds > 86400 || (at < end && *at != ';') ? -1 : seconds * 1000;
+}
+
 struct prefer field_prefer(const char *value)
 {
     struct prefer prefer = {false, -1};
@@ -111,11 +138,8 @@ struct prefer field_prefer(const char *value)
         }
         if (same_text((struct bytes){item.data, name}, "respond-async")) {
             prefer.respond_async = true;
-        } else if (same_text((struct bytes){item.data, name}, "wait") && name < item.size &&
-                   text[name] == '=' && prefer.wait_ms < 0) {
-            int64_t seconds = digits(text + name + 1, item.size - name - 1);
-
-            prefer.wait_ms = seconds < 0 || seconds > 86400 ? -1 : seconds * 1000;
+        } else if (same_text((struct bytes){item.data, name}, "wait") && prefer.wait_ms < 0) {
+            prefer.wait_ms = wait_of((struct bytes){item.data + name, item.size - name});
         }
     }
     return prefer;

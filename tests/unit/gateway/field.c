@@ -50,8 +50,24 @@ TEST(prefer, knows_its_two_preferences_among_others)
     CHECK_NUMBER(field_prefer("wait=0").wait_ms, 0);
 }
 
+TEST(prefer, may_be_written_in_every_way_of_its_rfc)
+{
+    static const char *const ways[] = {"wait = 7",        "wait=\"7\"",       "wait\t=\t\"7\"\t",
+                                       "wait=7; a=\"b\"", "a=1,Wait=7 ;x, b"};
+
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        CHECK_NUMBER(field_prefer(ways[i]).wait_ms, 7000);
+    }
+}
+
 TEST(prefer, ignores_what_is_malformed)
 {
+    static const char *const wrong[] = {"wait=\"7", "wait=7\"",    "wait 7", "wait=7 8",
+                                        "wait=\"\"", "wait=\"7\"8", "wait ",  "wait=,7"};
+
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        CHECK_NUMBER(field_prefer(wrong[i]).wait_ms, -1);
+    }
     CHECK_NUMBER(field_prefer("wait").wait_ms, -1);
     CHECK_NUMBER(field_prefer("wait=").wait_ms, -1);
     CHECK_NUMBER(field_prefer("wait=-1").wait_ms, -1);
