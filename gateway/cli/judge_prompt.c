@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/cli/call.h"
+#include "gateway/cli/plain.h"
 #include "value/json.h"
 #include "workers/judge/score/price.h"
 #include "workers/judge/score/prompt.h"
@@ -59,13 +60,26 @@ static double cost_of(const struct asked *asked, const char *model)
                     asked->settings.answer_tokens);
 }
 
+/* It holds what those wrote who are judged; a file or a pipe gets it as it is. */
+static void print_part(const struct cli *cli, const char *name, struct bytes text)
+{
+    bool held = false;
+
+    printf("%s---- %s%s\n", BOLD(cli), name, PLAIN(cli));
+    if (cli->paint) {
+        plain_lines(stdout, text, &held);
+    } else {
+        (void)fwrite(text.data, 1, text.size, stdout);
+    }
+    (void)fputc('\n', stdout);
+}
+
 static void print_text(const struct cli *cli, const struct asked *asked)
 {
     const struct prompt *prompt = &asked->prompt;
 
-    printf("%s---- system%s\n%.*s\n%s---- user%s\n%.*s\n", BOLD(cli), PLAIN(cli),
-           (int)prompt->system.size, (const char *)prompt->system.data, BOLD(cli), PLAIN(cli),
-           (int)prompt->user.size, (const char *)prompt->user.data);
+    print_part(cli, "system", prompt->system);
+    print_part(cli, "user", prompt->user);
     (void)fflush(stdout);
     (void)fprintf(stderr, "prompt %s, rubric %s: about %zu tokens, %zu cuts\n", prompt->version,
                   asked->rubric.version, prompt->tokens, prompt->cuts);

@@ -6,27 +6,28 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/plain.h"
 
 enum { LOOK_AGAIN_MS = 2000 };
-
-/* What strangers' code printed can't steer a terminal; a file or a pipe gets it as it is. */
-static void print(struct bytes text, bool terminal)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t byte = text.data[i];
-        bool    control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
-
-        (void)putchar(terminal && control ? '?' : byte);
-    }
-    (void)fflush(stdout);
-}
 
 /* What was printed of the run that is followed. */
 struct shown {
     struct sha256 *sha; /* of it: whether what comes next is of the same run */
     int64_t        bytes;
     int            run; /* 1: the first that was seen */
+    bool           held; /* plain_lines() */
 };
+
+/* What strangers' code printed can't steer a terminal; a file or a pipe gets it as it is. */
+static void print(struct bytes text, struct shown *shown)
+{
+    if (isatty(STDOUT_FILENO) == 1) {
+        plain_lines(stdout, text, &shown->held);
+    } else {
+        (void)fwrite(text.data, 1, text.size, stdout);
+    }
+    (void)fflush(stdout);
+}
 
 static const char *path_of(struct arena *arena, const char *trace, const struct shown *shown)
 {
@@ -63,11 +64,12 @@ static int print_more(struct cli *cli, const char *trace, struct shown *shown, b
                       shown->run);
         sha256_start(shown->sha);
         shown->bytes = 0;
+        shown->held = false;
         *ret_done = false;
         return 0;
     }
     TRY(asked);
-    print(text, isatty(STDOUT_FILENO) == 1);
+    print(text, shown);
     sha256_add(shown->sha, text);
     shown->bytes += (int64_t)text.size;
     *ret_done = status == 200;

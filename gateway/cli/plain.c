@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/cli/plain.h"
 
-#include <stdbool.h>
-
 static bool goes_on(uint8_t byte)
 {
     return (byte & 0xc0) == 0x80;
@@ -25,6 +23,24 @@ void plain_print(FILE *out, struct bytes text)
             i++;
         }
         (void)fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, out);
+    }
+}
+
+/* *held: the first byte of a character that may be C1 has come, and the second has not. */
+void plain_lines(FILE *out, struct bytes piece, bool *held)
+{
+    for (size_t i = 0; i < piece.size; i++) {
+        uint8_t byte = piece.data[i];
+        bool    steers = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f ||
+                      (*held && byte >= 0x80 && byte <= 0x9f);
+
+        if (*held && !steers) {
+            (void)fputc(0xc2, out);
+        }
+        *held = byte == 0xc2;
+        if (!*held) {
+            (void)fputc(steers ? '?' : byte, out);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/cli/plain.h"
 #include "gateway/cli/replay.h"
 #include "gateway/cli/seen.h"
 #include "trace/message.h"
@@ -35,9 +36,10 @@ static void note(struct scan *scan, const char *trace, const struct rebuild *reb
         return;
     }
     replay_clear_bar(replay);
-    printf("%s  %s%s%s%s  %s\n", trace, rebuild->end == REBUILD_LOST ? RED(replay->cli) : "",
-           replay->dry ? "would be " : "", rebuild_end_name(rebuild->end), PLAIN(replay->cli),
-           rebuild->story);
+    printf("%s  %s%s%s%s  ", trace, rebuild->end == REBUILD_LOST ? RED(replay->cli) : "",
+           replay->dry ? "would be " : "", rebuild_end_name(rebuild->end), PLAIN(replay->cli));
+    plain_print(stdout, bytes_of(rebuild->story));
+    (void)fputc('\n', stdout);
     (void)fflush(stdout);
 }
 

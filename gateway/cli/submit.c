@@ -13,6 +13,7 @@
 #include "gateway/cli/call.h"
 #include "gateway/cli/local.h"
 #include "gateway/cli/outcome.h"
+#include "gateway/cli/plain.h"
 #include "pack/pack.h"
 #include "value/json.h"
 
@@ -169,9 +170,11 @@ static int send_chunks(struct cli *cli, const struct submission *what, struct er
             struct bytes pointer = value_text_or(value_get(&rejected->as.items[k], "pointer"), "");
             struct bytes message = value_text_or(value_get(&rejected->as.items[k], "message"), "");
 
-            (void)fprintf(stderr, "%s: refused %.*s: %.*s\n", what->chunks[i], (int)pointer.size,
-                          (const char *)pointer.data, (int)message.size,
-                          (const char *)message.data);
+            (void)fprintf(stderr, "%s: refused ", what->chunks[i]);
+            plain_print(stderr, pointer);
+            (void)fputs(": ", stderr);
+            plain_print(stderr, message);
+            (void)fputc('\n', stderr);
         }
         if (cli->paint) {
             (void)fprintf(stderr, "\rchunks sent: %zu of %zu%s", i + 1, count,

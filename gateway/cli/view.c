@@ -271,7 +271,13 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
         return print_field(&document, field, cli, err);
     }
     if (cli->json) {
-        (void)fwrite(bytes.data, 1, bytes.size, stdout);
+        bool held = false;
+
+        if (cli->paint) {
+            plain_lines(stdout, bytes, &held);
+        } else { /* a script wants it as it is */
+            (void)fwrite(bytes.data, 1, bytes.size, stdout);
+        }
         (void)fputc('\n', stdout);
         return EXIT_DONE;
     }

@@ -37,6 +37,15 @@ wait_until dead
 plain prt dead list
 plain prt dead show "$(prt --json dead list | jq '.dead_letters[0].seq')"
 
+# Nor what was refused of a session that somebody else recorded.
+mkdir -p "$work/session/chunks"
+echo '{"participant_id":"p","task_id":"t","task_title":"t"}' >"$work/session/session.json"
+echo '{"chunk_id":"c","chunk_seq":0,"events":[
+    {"id":"a","seq":0,"ts_client_s":1,"type":"commit","sha":"0123456789","message":"m"},
+    {"id":"b","seq":1,"ts_client_s":1,"type":"'"$evil"'","'"$evil"'":1}]}' >"$work/session/chunks/000.json"
+plain prt submit "$work/session"
+grep -q "refused" "$work/said"
+
 prt view "$trace" --json | jq '.trace_id = "'"$evil"'" | .integrity.signing_key_id = "'"$evil"'" | .qa = {
     judge: {model: "'"$evil"'", scores: {overall: 5}, feedback_summary: "'"$evil"'"},
     validation: {status: "'"$evil"'", reason: "'"$evil"'", tests: {fail_to_pass: ["'"$evil"'"]}}}' >"$work/forged.json"

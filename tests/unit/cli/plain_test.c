@@ -28,6 +28,23 @@ TEST(plain, leaves_nothing_that_steers_a_terminal)
     check_printed(BYTES("cut \xc2"), "cut \xc2");
 }
 
+TEST(plain, lines_in_pieces_steer_no_terminal)
+{
+    static const char *const pieces[] = {"ok \xc3", "\xbc\n\ta\033[31mb\r\xc2",
+                                         "\x9b" "31m \xc2", "\xa0" "\xc2\x85 \xe2\x82\xac\xc2"};
+    char  *got = NULL;
+    size_t size = 0;
+    FILE  *out = open_memstream(&got, &size);
+    bool   held = false;
+
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        plain_lines(out, bytes_of(pieces[i]), &held);
+    }
+    (void)fclose(out);
+    CHECK_TEXT(got, "ok \xc3\xbc\n\ta?[31mb??31m \xc2\xa0? \xe2\x82\xac");
+    free(got);
+}
+
 TEST(plain, cuts_between_characters)
 {
     CHECK_NUMBER(plain_cut(BYTES("abc"), 2), 2);
