@@ -113,19 +113,66 @@ static void print_score(const struct cli *cli, const char *name, const struct va
     printf("%s\n", PLAIN(cli));
 }
 
-void outcome_print_scores(const struct cli *cli, const struct value *judge)
+/* One sentence, and the events it rests on. */
+static void print_reason(const struct cli *cli, const struct value *reason)
 {
-    const struct value *scores = value_get(judge, "scores");
-    struct bytes        model = value_text_or(value_get(judge, "model"), "?");
-    struct bytes        summary = value_text_or(value_get(judge, "feedback_summary"), "");
+    const struct value *evidence = value_get(reason, "evidence");
+    struct bytes        words = value_text_or(value_get(reason, "reason"), "");
+    uint32_t            count = evidence != NULL && evidence->kind == VALUE_LIST ? evidence->count : 0;
+
+    if (words.size == 0) {
+        return;
+    }
+    printf("      %s", DIM(cli));
+    plain_print(stdout, words);
+    for (uint32_t i = 0; i < count; i++) {
+        printf("%s%lld", i == 0 ? " (seq " : ", ",
+               (long long)value_whole_or(&evidence->as.items[i], -1));
+    }
+    printf("%s%s\n", count > 0 ? ")" : "", PLAIN(cli));
+}
+
+/* Who judged, and why there may be no scores: false then. */
+static bool print_judge(const struct cli *cli, const struct value *judge)
+{
+    struct bytes        status = value_text_or(value_get(judge, "status"), "scored");
+    struct bytes        why = value_text_or(value_get(judge, "reason"), "");
+    const struct value *flags = value_get(judge, "flags");
+
+    bool                scored = bytes_is(status, "scored");
 
     (void)fputs("judge   ", stdout);
-    plain_print(stdout, model);
-    (void)fputc('\n', stdout);
-    for (size_t i = 0; i < DIMENSIONS; i++) {
-        print_score(cli, outcome_dimension[i], value_get(scores, outcome_dimension[i]), "  ");
+    plain_print(stdout, value_text_or(value_get(judge, "model"), "?"));
+    if (!scored) {
+        printf("  %s", RED(cli));
+        plain_print(stdout, status);
+        printf("%s%s", PLAIN(cli), why.size > 0 ? ": " : "");
+        plain_print(stdout, why);
     }
-    print_score(cli, "overall", value_get(scores, "overall"), "  ");
+    (void)fputc('\n', stdout);
+    for (uint32_t i = 0; flags != NULL && flags->kind == VALUE_LIST && i < flags->count; i++) {
+        (void)fputs(i == 0 ? "  flags                  " : ", ", stdout);
+        plain_print(stdout, value_text_or(&flags->as.items[i], "?"));
+        (void)fputs(i + 1 == flags->count ? "\n" : "", stdout);
+    }
+    return scored;
+}
+
+void outcome_print_scores(const struct cli *cli, const struct value *judge, bool reasons)
+{
+    const struct value *scores = value_get(judge, "scores");
+    struct bytes        summary = value_text_or(value_get(judge, "feedback_summary"), "");
+    bool                scored = print_judge(cli, judge);
+
+    for (size_t i = 0; i < DIMENSIONS && scored; i++) {
+        print_score(cli, outcome_dimension[i], value_get(scores, outcome_dimension[i]), "  ");
+        if (reasons) {
+            print_reason(cli, value_get(value_get(judge, "reasons"), outcome_dimension[i]));
+        }
+    }
+    if (scored) {
+        print_score(cli, "overall", value_get(scores, "overall"), "  ");
+    }
     if (summary.size > 0) {
         (void)fputs("  ", stdout);
         plain_print(stdout, summary);
@@ -150,6 +197,6 @@ int outcome_print(struct cli *cli, const char *trace, struct bytes document, str
     printf("%s%s%s\n", BOLD(cli), trace, PLAIN(cli));
     outcome_print_tests(cli, value_at(&value, "/qa/validation"));
     honesty_print(cli, value_at(&value, "/qa/validation"));
-    outcome_print_scores(cli, value_at(&value, "/qa/judge"));
+    outcome_print_scores(cli, value_at(&value, "/qa/judge"), false);
     return EXIT_DONE;
 }

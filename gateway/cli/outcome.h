@@ -23,9 +23,9 @@ int64_t outcome_count(const struct value *tests, const char *class);
 WARN_UNUSED int outcome_print(struct cli *cli, const char *trace, struct bytes document,
                               struct err *err);
 
-/* The lines of tests and of scores alone, for prt view. */
+/* The lines of tests and of scores alone, for prt view; `reasons`: and why each score is what it is. */
 void outcome_print_tests(const struct cli *cli, const struct value *validation);
-void outcome_print_scores(const struct cli *cli, const struct value *judge);
+void outcome_print_scores(const struct cli *cli, const struct value *judge, bool reasons);
 
 /* The six dimensions in the rubric's order. */
 enum { DIMENSIONS = 6 };

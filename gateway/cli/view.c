@@ -168,7 +168,7 @@ static void print_judgings(struct cli *cli, const struct value *document)
         return;
     }
     if (all == NULL || all->kind != VALUE_LIST) {
-        outcome_print_scores(cli, value_at(document, "/qa/judge"));
+        outcome_print_scores(cli, value_at(document, "/qa/judge"), true);
         return;
     }
     for (uint32_t i = 0; i < all->count; i++) {
@@ -180,7 +180,7 @@ static void print_judgings(struct cli *cli, const struct value *document)
         (void)fputs(", prompt ", stdout);
         print_line(value_text_or(value_get(judge, "prompt_version"), "?"));
         printf("%s\n", PLAIN(cli));
-        outcome_print_scores(cli, judge);
+        outcome_print_scores(cli, judge, true);
     }
 }
 

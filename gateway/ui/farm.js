@@ -6,6 +6,7 @@ const at = (id) => document.getElementById(id);
 const rows = document.querySelector("#traces tbody");
 let key = sessionStorage.getItem("prt-key") || document.querySelector("meta[name=prt-key]").content;
 let next = null;
+let shown = null;  // the trace that was asked for last
 
 // Text goes in as text, never as markup: much of it was written by strangers.
 function element(name, text, className) {
@@ -119,6 +120,9 @@ function tested(qa) {
 }
 
 function scores(list, judge) {
+  const scored = judge.status === "scored";
+  fact(list, "judge", judge.model || "", scored ? "" : element("span", ` ${words(judge.status)}: ${judge.reason || ""}`, "quiet"));
+  if (judge.flags && judge.flags.length) fact(list, "flags", judge.flags.map(words).join(", "));
   for (const [name, value] of Object.entries(judge.scores || {})) {
     if (typeof value !== "number") continue;
     const bar = element("meter");
@@ -130,12 +134,14 @@ function scores(list, judge) {
 
 async function show(id, chosen) {
   const box = at("trace");
+  shown = id;
   for (const other of rows.children) other.classList.toggle("chosen", other === chosen);
   box.replaceChildren(element("p", "Reading " + id, "quiet"));
   box.hidden = false;
   history.replaceState(null, "", "#" + id);  // a link to this trace
   try {
     const doc = await ask("/v1/traces/" + encodeURIComponent(id));
+    if (shown !== id) return;  // another one was chosen meanwhile
     const facts = element("dl");
     box.replaceChildren(element("h2", doc.task ? doc.task.title : id), element("div", id, "id"), facts);
     if (doc.message) fact(facts, "status", doc.status + ": " + doc.message);
@@ -148,7 +154,7 @@ async function show(id, chosen) {
     if (doc.qa && doc.qa.judge) scores(facts, doc.qa.judge);
     if (doc.integrity) fact(facts, "chain head", element("span", doc.integrity.event_hash_chain, "id"));
   } catch (wrong) {
-    box.replaceChildren(element("p", wrong.message, "bad"));
+    if (shown === id) box.replaceChildren(element("p", wrong.message, "bad"));
   }
 }
 

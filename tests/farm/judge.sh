@@ -53,6 +53,8 @@ expect_unscored() {
     field .reason >"$work/reason"
     grep -qF "$1" "$work/reason" || { cat "$work/reason"; return 1; }
     expect "$(jq -c '[.scores[]] | unique' "$work/judge")" = '[null]'
+    prt view "$trace" >"$work/shown"
+    grep "^judge  *$model  unscored: " "$work/shown" | grep -qF "$1" || { cat "$work/shown"; return 1; }
     expect "$(model_server "asked/$model")" = 2
     expect "$(db "SELECT judge_overall IS NULL FROM traces")" = t
 }

@@ -27,6 +27,7 @@ wait_until page "$true"
 holds '<span class="good">passed: 14 passed, 4 of them not before, 0 failed</span>'
 holds '<span class="good">yes: 6 edits, 12 hashes verified</span>'
 holds '<dt>test run at seq 21</dt><dd><span class="good">14 passed, 0 failed, here as well</span>'
+holds '<dt>judge</dt><dd>mock'
 wait_until page "$lies"
 holds '<span class="bad">no: only in final snapshot in not_recorded.py, after 6 edits, 12 hashes verified</span>'
 holds '<span class="bad">said 15 passed, 0 failed; here 14 passed, 0 failed</span>'

@@ -21,6 +21,8 @@ for session in $sessions; do
     grep -q '^== ended by itself: ' "$work/log"
     prt view "$trace" >"$work/view"
     grep -q 'replay .*yes' "$work/view"
+    expect "$(grep -c '^      .*(seq [0-9][0-9, ]*)$' "$work/view")" = "$(prt view "$trace" --json |
+        jq '[.qa.judge.reasons[] | select(.evidence | length > 0)] | length')"
     expect "$(jq -r '.[0].honest' <(prt --json report "$trace"))" = true
 done
 
