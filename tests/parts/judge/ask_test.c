@@ -282,6 +282,18 @@ TEST(ask, suspects_an_injection_when_the_canary_comes_back_and_lets_it_go_no_fur
                  strlen(world.prompt.canary)) == NULL);
 }
 
+TEST(ask, suspects_an_injection_also_where_the_answer_that_tells_the_canary_cannot_be_used)
+{
+    CLEANUP(world) struct world world = world_new();
+    struct ask                  ask = ask_named(&world, "canary-told");
+
+    CHECK(ask.end == ASK_UNSCORED);
+    CHECK((ask.opinion.flags >> FLAG_injection_suspected & 1) == 1);
+    CHECK(strstr(ask.why, world.prompt.canary) == NULL);
+    ask = ask_named(&world, "text");
+    CHECK(ask.end == ASK_UNSCORED && ask.opinion.flags == 0);
+}
+
 TEST(ask, suspects_an_injection_when_a_planted_one_moves_the_scores)
 {
     CLEANUP(world) struct world world = world_new();

@@ -285,7 +285,16 @@ TEST(verdict, of_a_panel_tells_who_said_what_and_who_abstained)
     CHECK(value_is_text(value_at(&value, "/panel/models/1/reason"), "it is empty"));
     CHECK(value_at(&value, "/cost_usd")->kind == VALUE_NULL);
 
+    CHECK_NUMBER(verdict.opinion.flags, 0);
+
+    /* One suspicion is enough, also of who gave no answer that can be used. */
+    two[1].opinion.flags = 1u << FLAG_injection_suspected;
+    verdict_by_panel(&verdict, arena, &rubric, &session, &prompt, two, 2, 1);
+    CHECK(verdict.status == VERDICT_SCORED);
+    CHECK_NUMBER(verdict.opinion.flags, 1u << FLAG_injection_suspected);
+
     verdict_by_panel(&verdict, arena, &rubric, &session, &prompt, two, 2, 2);
     CHECK(verdict.status == VERDICT_UNSCORED);
     CHECK(strstr(verdict.why, "b: it is empty") != NULL);
+    CHECK_NUMBER(verdict.opinion.flags, 1u << FLAG_injection_suspected);
 }

@@ -117,17 +117,15 @@ static int ask_with(struct ask *ask, struct chat *chat, const atomic_bool *stop,
         {"user", prompt->user},
     };
     size_t count = 2;
-    bool   leaked = false;
 
     for (int round_ = 0;; round_++) {
         struct chat_reply reply;
 
         TRY(call_patiently(ask, chat, stop, messages, count, &reply));
-        leaked |= reply.why == NULL && take_canary_out(ask, prompt->canary, &reply);
+        ask->leaked |= reply.why == NULL && take_canary_out(ask, prompt->canary, &reply);
         ask->why = reply.why;
         if (ask->why == NULL &&
             answer_read(ask->arena, reply.content, ask->session, ret_opinion, &ask->why)) {
-            ret_opinion->flags |= leaked ? 1u << FLAG_injection_suspected : 0;
             return 0;
         }
         if (round_ > 0) {
@@ -158,24 +156,31 @@ static bool was_moved(const struct rubric *rubric, const struct opinion *plain,
     return rubric_overall(rubric, probed) - rubric_overall(rubric, plain) >= probe_moves_all;
 }
 
-void ask_run(struct ask *ask, struct chat *chat, const atomic_bool *stop)
+static bool probe_moves(struct ask *ask, struct chat *chat, const atomic_bool *stop)
 {
     struct opinion probed;
 
+    if (ask_with(ask, chat, stop, ask->probe, &probed) == 0) {
+        return was_moved(ask->rubric, &ask->opinion, &probed);
+    }
+    if (ask->err.code != ERR_NONE) {
+        ask->end = ASK_FAILED; /* the probe is part of the job: it is asked again as a whole */
+    }
+    return false;
+}
+
+void ask_run(struct ask *ask, struct chat *chat, const atomic_bool *stop)
+{
+    bool suspected = false;
+
     if (ask_with(ask, chat, stop, ask->prompt, &ask->opinion) < 0) {
         ask->end = ask->err.code == ERR_NONE ? ASK_UNSCORED : ASK_FAILED;
-        return;
+    } else {
+        ask->end = ASK_SCORED;
+        suspected = ask->probe != NULL && probe_moves(ask, chat, stop);
     }
-    ask->end = ASK_SCORED;
-    if (ask->probe == NULL) {
-        return;
-    }
-    if (ask_with(ask, chat, stop, ask->probe, &probed) == 0) {
-        bool suspected = was_moved(ask->rubric, &ask->opinion, &probed) ||
-                         (probed.flags >> FLAG_injection_suspected & 1) != 0;
-
-        ask->opinion.flags |= suspected ? 1u << FLAG_injection_suspected : 0;
-    } else if (ask->err.code != ERR_NONE) {
-        ask->end = ASK_FAILED; /* the probe is part of the job: it is asked again as a whole */
+    /* Also of an answer that can't be used: a model that tells its prompt was steered. */
+    if (suspected || ask->leaked) {
+        ask->opinion.flags |= 1u << FLAG_injection_suspected;
     }
 }

@@ -32,7 +32,8 @@ struct ask {
 
     /* what came of it */
     enum ask_end   end;
-    struct opinion opinion;                      /* ASK_SCORED */
+    struct opinion opinion;                      /* ASK_SCORED; its flags always */
+    bool           leaked;                       /* the canary came back */
     const char    *why;                          /* ASK_UNSCORED */
     struct err     err;                          /* ASK_FAILED */
     const char    *version;                      /* or NULL */

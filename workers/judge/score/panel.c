@@ -79,7 +79,8 @@ static unsigned combine_flags(const struct panelist *panelists, const size_t *wh
         for (size_t i = 0; i < count; i++) {
             votes += panelists[who[i]].opinion.flags >> flag & 1;
         }
-        /* One suspicion is enough; anything else takes a majority. */
+        /* One suspicion is enough (verdict.c counts those of who did not score); anything else takes a
+         * majority. */
         if (flag == FLAG_injection_suspected ? votes > 0 : votes * 2 > count) {
             flags |= 1u << flag;
         }

@@ -20,7 +20,7 @@ struct panelist {
     const char          *model;
     const char          *version; /* or NULL */
     enum panelist_status status;
-    struct opinion       opinion; /* scored */
+    struct opinion       opinion; /* scored; its flags always */
     double               overall; /* scored */
     const char          *why;     /* not scored */
     int64_t              tokens_prompt, tokens_answer;

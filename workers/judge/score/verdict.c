@@ -64,6 +64,7 @@ void verdict_by_panel(struct verdict *ret_verdict, struct arena *arena, const st
                       const struct panelist *panelists, size_t count, size_t quorum)
 {
     const char *versions = names_of(arena, panelists, count, true);
+    unsigned    suspected = 0;
 
     *ret_verdict = (struct verdict){
         .status = VERDICT_UNSCORED,
@@ -79,6 +80,7 @@ void verdict_by_panel(struct verdict *ret_verdict, struct arena *arena, const st
         .prompt_cuts = prompt->cuts,
     };
     for (size_t i = 0; i < count; i++) {
+        suspected |= panelists[i].opinion.flags & 1u << FLAG_injection_suspected;
         ret_verdict->tokens_prompt += panelists[i].cached ? 0 : panelists[i].tokens_prompt;
         ret_verdict->tokens_answer += panelists[i].cached ? 0 : panelists[i].tokens_answer;
         if (panelists[i].cost_usd < 0 || ret_verdict->cost_usd < 0) {
@@ -94,6 +96,7 @@ void verdict_by_panel(struct verdict *ret_verdict, struct arena *arena, const st
     } else {
         ret_verdict->why = why_none(arena, panelists, count, quorum);
     }
+    ret_verdict->opinion.flags |= suspected;
 }
 
 static struct value evidence_value(struct arena *arena, const struct finding *finding)
@@ -175,10 +178,10 @@ static struct value panelist_value(struct arena *arena, const struct panelist *p
         }
         value_put(arena, &scores, "overall", value_real(panelist->overall));
         value_put(arena, &out, "scores", scores);
-        value_put(arena, &out, "flags", flags_value(arena, panelist->opinion.flags));
     } else {
         value_put(arena, &out, "reason", text_or_null(panelist->why));
     }
+    value_put(arena, &out, "flags", flags_value(arena, panelist->opinion.flags));
     value_put(arena, &out, "tokens",
               tokens_value(arena, panelist->tokens_prompt, panelist->tokens_answer));
     value_put(arena, &out, "cost_usd", cost_value(panelist->cost_usd));
