@@ -79,6 +79,13 @@ static void when_told_to_stop(int number)
     (void)sem_post(&wake);
 }
 
+/* While servers are waited for nothing is held. Without a handler no signal would end the first process
+ * of a container. */
+static void when_told_before_start(int number)
+{
+    _exit(128 + number);
+}
+
 static void when_pipe_broke(int number)
 {
     (void)number; /* EPIPE says it where it happened. Not SIG_IGN, which programs we run inherit. */
@@ -246,7 +253,6 @@ static int work(struct worker *worker, struct err *err)
 
     TRY(jobs_open(worker, err));
     TRY(serve_health(worker, err));
-    /* Until here nothing is held, and a signal may end us at once. */
     catch_signal(SIGTERM, when_told_to_stop);
     catch_signal(SIGINT, when_told_to_stop);
     TRY(jobs_start(worker, err));
@@ -361,6 +367,8 @@ static int run(const struct role *role)
     worker.log = (struct log_scope){.field = {KV("role", role->row.role)}, .count = 1};
     (void)sem_init(&wake, 0, 0);
     catch_signal(SIGPIPE, when_pipe_broke);
+    catch_signal(SIGTERM, when_told_before_start);
+    catch_signal(SIGINT, when_told_before_start);
     failed = work(&worker, &err);
     if (failed < 0) {
         LOG(&worker.log, ERROR, "worker failed", KV("why", err_name(err.code)),
