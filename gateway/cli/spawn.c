@@ -49,6 +49,9 @@ static _Noreturn void become_program(const struct spawn *what, const struct pass
         (void)dup2(log, 1);
         (void)dup2(log, 2);
     }
+    if (what->own_group) {
+        (void)setpgid(0, 0);
+    }
     for (const char *const *env = what->env; env != NULL && *env != NULL; env++) {
         (void)putenv((char *)(uintptr_t)*env);
     }

@@ -5,6 +5,7 @@
 #ifndef PRT_CLI_SPAWN_H
 #define PRT_CLI_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -17,6 +18,7 @@ struct spawn {
     const char        *more_env; /* one more; may be NULL */
     const char        *log;      /* output is appended here; NULL: our own output */
     int                death_signal; /* what it gets when we die; 0: nothing */
+    bool               own_group;    /* Ctrl-C is for us alone */
 };
 
 /* USAGE when the program or the user is not there. All signals are unblocked and at their default. */
