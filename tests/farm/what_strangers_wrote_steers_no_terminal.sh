@@ -36,6 +36,7 @@ dead() { [ "$(prt --json dead list | jq '.dead_letters | length')" = 1 ]; }
 wait_until dead
 plain prt dead list
 plain prt dead show "$(prt --json dead list | jq '.dead_letters[0].seq')"
+grep -q '^story .* with chunk_seq 0: /events/0/' "$work/said"
 
 # Nor what was refused of a session that somebody else recorded.
 mkdir -p "$work/session/chunks"

@@ -12,6 +12,7 @@
 #include "metric/metric.h"
 #include "store/erase_store.h"
 #include "store/trace_object_store.h"
+#include "value/json.h"
 #include "value/msgpack.h"
 #include "workers/validate/validator.h"
 
@@ -188,6 +189,29 @@ static void put_raw_work(const struct delivery *in, struct outbox *out)
                buf_bytes(&body), false);
 }
 
+/* ": /events/0/sha is missing, and more", of what the sender was answered. */
+static const char *why_refused(struct arena *arena, struct bytes verdict)
+{
+    static const struct value_limits limits = {64 << 20, 16, 10000000};
+    struct err                       err = {0};
+    struct value                     problem;
+    const struct value              *first;
+    struct bytes                     pointer, message;
+
+    if (json_read(arena, verdict, &limits, &problem, &err) < 0) {
+        return "";
+    }
+    first = value_at(&problem, "/errors/0");
+    if (first == NULL) {
+        return "";
+    }
+    pointer = value_text_or(value_get(first, "pointer"), "");
+    message = value_text_or(value_get(first, "message"), "");
+    return arena_format(arena, ": %.*s %.*s%s", (int)pointer.size, (const char *)pointer.data,
+                        (int)message.size, (const char *)message.data,
+                        value_at(&problem, "/errors/1") == NULL ? "" : ", and more");
+}
+
 /* Puts what it came to where the loop finds it. */
 static void settle(struct entry *entry, struct outbox *out)
 {
@@ -221,9 +245,10 @@ static void settle(struct entry *entry, struct outbox *out)
      * the dead letters it goes there again. */
     if (record->row.status == CHUNK_REFUSED &&
         (record->row.stream_seq == (int64_t)in->seq || in->replay != NULL)) {
-        (void)err_set(&in->err, ERR_EVENTS_REFUSED, "chunk %.*s with chunk_seq %lld",
+        (void)err_set(&in->err, ERR_EVENTS_REFUSED, "chunk %.*s with chunk_seq %lld%s",
                       (int)record->row.chunk_id.size, (const char *)record->row.chunk_id.data,
-                      (long long)record->row.chunk_seq);
+                      (long long)record->row.chunk_seq,
+                      why_refused(in->arena, record->row.verdict));
     }
 }
 
