@@ -20,6 +20,17 @@ const char *local_path(struct cli *cli, const char *below)
     return arena_format(cli->arena, "%s/%s", cli->data, below);
 }
 
+const char *local_database(struct cli *cli, const char *name)
+{
+    CLEANUP(buf) struct buf run = {0};
+
+    for (const char *at = local_path(cli, "run"); *at != '\0'; at++) {
+        buf_put_text(&run, *at == ' ' ? "\\" : ""); /* it would end the value */
+        buf_put_byte(&run, (uint8_t)*at);
+    }
+    return arena_format(cli->arena, "host=%s dbname=%s user=prt", buf_text(&run), name);
+}
+
 static void set_from_line(struct cli *cli, struct bytes line)
 {
     const uint8_t *equals = memchr(line.data, '=', line.size);
@@ -156,7 +167,7 @@ static int write_settings(struct cli *cli, int64_t http_port, int nats_port, str
         {"PRT_NATS_URL", arena_format(arena, "nats://127.0.0.1:%d", nats_port)},
         {"PRT_NATS_USER", "prt"},
         {"PRT_NATS_PASSWORD_FILE", local_path(cli, "keys/nats_password")},
-        {"PRT_POSTGRES_URL", arena_format(arena, "host=%s/run dbname=prt user=prt", cli->data)},
+        {"PRT_POSTGRES_URL", local_database(cli, "prt")},
         {"PRT_CHAIN_KEY_FILE", local_path(cli, "keys/chain_key")},
         {"PRT_SIGNING_KEY_FILE", local_path(cli, "keys/signing_key")},
         {"PRT_TOKEN_KEY_FILE", local_path(cli, "keys/token_key")},

@@ -23,6 +23,9 @@ WARN_UNUSED int local_join(struct cli *cli, struct err *err);
 /* Path below the data directory, in the arena. */
 const char *local_path(struct cli *cli, const char *below);
 
+/* How libpq reaches a database of the local farm's Postgres. */
+const char *local_database(struct cli *cli, const char *name);
+
 /* Makes the directories, and keys where missing; chooses ports (kept from an earlier start while
  * they are free) and writes farm.env; sets all of it in our environment. */
 WARN_UNUSED int local_prepare(struct cli *cli, int64_t http_port, struct err *err);

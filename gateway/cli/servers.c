@@ -179,7 +179,7 @@ static bool nats_answers(struct cli *cli)
 
 static const char *any_database(struct cli *cli)
 {
-    return arena_format(cli->arena, "host=%s/run dbname=postgres user=prt connect_timeout=2", cli->data);
+    return arena_format(cli->arena, "%s connect_timeout=2", local_database(cli, "postgres"));
 }
 
 static bool postgres_answers(struct cli *cli)

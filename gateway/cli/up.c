@@ -89,6 +89,20 @@ static int start_all(struct supervisor *supervisor, struct cli *cli,
     return supervisor_wait_ready(supervisor, READY_MS, err);
 }
 
+/* It becomes part of lists, of nats.conf, and of what a shell reads. */
+static int check_name(struct cli *cli, struct err *err)
+{
+    size_t plain = strcspn(cli->data, ",:'\"\\\t\n");
+
+    if (cli->data[plain] != '\0') {
+        return err_set(err, ERR_USAGE,
+                       "a data directory whose path holds commas, colons, quotes, backslashes, tabs or"
+                       " line ends can't be used: \"%s\"; give --data another",
+                       cli->data);
+    }
+    return 0;
+}
+
 static int refuse_second(struct cli *cli, struct err *err)
 {
     struct process *list;
@@ -245,6 +259,10 @@ int up_run(struct cli *cli, int argc, char **argv, struct err *err)
             return err_set(err, ERR_USAGE, "prt up --help tells its options");
         }
     }
+    if (optind < argc) {
+        return err_set(err, ERR_USAGE, "up takes options only, and \"%s\" was given", argv[optind]);
+    }
+    TRY(check_name(cli, err));
     TRY(refuse_second(cli, err));
     if (port == 0) {
         int free_port;

@@ -37,3 +37,15 @@ prt submit "$examples/one_line_fix" --resume "$trace" >/dev/null
 WAIT_SECONDS=120 wait_until prt view "$trace" --field /integrity/event_hash_chain
 prt down --wipe
 [ ! -e "$work/var" ]
+
+# Where it lies may have a name with a space; what would mislead libpq and others is refused.
+also_end() { "$build/prt" --data "$work/a b/var" down 2>/dev/null || true; }
+mkdir "$work/a b"
+timeout 60 "$build/prt" --data "$work/a b/var" up --port 0 --workers qa=0,judge=0 --detach 9>&-
+"$build/prt" --data "$work/a b/var" keys create --role read >/dev/null
+expect "$(. "$work/a b/var/farm.env" && psql "$PRT_POSTGRES_URL" -AtXqc 'SELECT count(*) FROM api_keys')" = 1
+"$build/prt" --data "$work/a b/var" down --wipe
+code=0
+"$build/prt" --data "$work/a,b/var" up --port 0 --detach 2>"$work/refused" || code=$?
+expect $code = 2
+grep -q -- '--data another' "$work/refused"
