@@ -40,7 +40,10 @@ static int run_script(struct cli *cli, const char *script, const char *out, bool
         }
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        return err_set(err, ERR_IMAGE_FAILED, "make-base did not end well; what it said is above");
+        return err_set(err, ERR_IMAGE_FAILED, "make-base did not end well; what it said is above%s",
+                       geteuid() == 0 ? ""
+                                      : " (run it as root; others need uidmap, and lines of their own"
+                                        " in /etc/subuid and /etc/subgid)");
     }
     return 0;
 }

@@ -128,6 +128,15 @@ static int refuse_second(struct cli *cli, struct err *err)
     return 0;
 }
 
+/* Debian has nats-server and runc where only root looks. Last: who put others elsewhere wants those. */
+static void look_in_sbin(struct cli *cli)
+{
+    const char *path = getenv("PATH");
+
+    (void)setenv("PATH",
+                 arena_format(cli->arena, "%s:/usr/sbin", path == NULL ? "/usr/bin:/bin" : path), 1);
+}
+
 /* A qa worker does not start without something to run tests in. */
 static int make_image(struct cli *cli, const struct role_count *workers, struct err *err)
 {
@@ -140,7 +149,10 @@ static int make_image(struct cli *cli, const struct role_count *workers, struct 
         access(local_path(cli, "qa/base/digest"), R_OK) < 0) {
         const char *path;
 
-        return qa_image_make(cli, false, &path, err);
+        return qa_image_make(cli, false, &path, err) == 0
+                   ? 0
+                   : err_add(err, "qa has nothing to run tests in (prt up --workers qa=0 starts a farm"
+                                  " without it)");
     }
     return 0;
 }
@@ -264,6 +276,7 @@ int up_run(struct cli *cli, int argc, char **argv, struct err *err)
     }
     TRY(check_name(cli, err));
     TRY(refuse_second(cli, err));
+    look_in_sbin(cli);
     if (port == 0) {
         int free_port;
 
