@@ -95,6 +95,11 @@ static int walk(struct scan *scan, struct err *err)
     }
     TRY(browse_open(&browse, replay->farm.stream, &settings, err));
     replay->total = replay->done + (int64_t)browse_total(browse);
+    if (replay->total == 0 && filter->trace != NULL) {
+        return err_set(err, ERR_TRACE_UNKNOWN,
+                       "%s: PRT_INGEST has no message of it (or none then, or no more)",
+                       filter->trace);
+    }
     (void)fprintf(stderr, "%s %llu messages of PRT_INGEST%s\n",
                   replay->dry       ? "looking through"
                   : replay->resumed ? "going on with"

@@ -110,6 +110,12 @@ int replay_work(struct replay *replay, struct err *err)
     TRY(replay_count(replay->farm.store, replay->cli->arena, &replay->filter, replay->after, &left,
                      err));
     replay->total = replay->done + left;
+    if (replay->total == 0 && replay->filter.trace != NULL) {
+        return err_set(err, ERR_TRACE_UNKNOWN,
+                       "%s: it is not there, not %s, or does not fit the other options",
+                       replay->filter.trace,
+                       replay->filter.unfinalized ? "complete" : "finalized");
+    }
     if (!replay->dry) {
         (void)fprintf(stderr, "%s %lld traces to %s\n",
                       replay->resumed ? "going on: giving" : "giving", (long long)left,

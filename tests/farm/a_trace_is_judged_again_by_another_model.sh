@@ -36,4 +36,8 @@ expect "$(prt view "$trace" --field /qa/judge/model)" = mock
 if prt replay --stage judge --rubric 9.9 2>"$work/told"; then exit 1; fi
 grep -q "1.0" "$work/told"
 if prt replay --stage qa --model score-5 2>"$work/told"; then exit 1; fi
+for stage in judge validate; do
+    if prt replay --stage $stage --trace trace-nobody 2>"$work/told"; then exit 1; fi
+    grep -q trace-nobody "$work/told"
+done
 no_dead_letters
