@@ -68,6 +68,9 @@ int down_run(struct cli *cli, int argc, char **argv, struct err *err)
         }
         wipe = true;
     }
+    if (optind < argc) {
+        return err_set(err, ERR_USAGE, "down takes options only, and \"%s\" was given", argv[optind]);
+    }
     if (local_read_processes(cli, &list, &count, err) < 0) {
         if (err->code != ERR_NOT_FOUND) {
             return -1;

@@ -89,6 +89,9 @@ int qa_image_run(struct cli *cli, int argc, char **argv, struct err *err)
         }
         force = true;
     }
+    if (optind < argc) {
+        return err_set(err, ERR_USAGE, "qa-image takes options only, and \"%s\" was given", argv[optind]);
+    }
     TRY(qa_image_make(cli, force, &path, err));
     printf(cli->json ? "{\"base\":\"%s\"}\n" : "%s\n", path);
     return EXIT_DONE;

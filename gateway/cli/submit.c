@@ -152,6 +152,7 @@ static int send_chunks(struct cli *cli, const struct submission *what, struct er
                             ? what->chunk_count
                             : (size_t)what->first;
     const char *path = arena_format(cli->arena, "/v1/traces/%s/events:ingest", what->trace);
+    size_t      unseen = 0; /* answered before validate has looked at them */
 
     for (size_t i = 0; i < count; i++) {
         struct bytes body;
@@ -165,6 +166,7 @@ static int send_chunks(struct cli *cli, const struct submission *what, struct er
                      NULL, &verdict, NULL, err) < 0) {
             return err_add(err, "chunk %zu of %zu", i + 1, count);
         }
+        unseen += value_is_text(value_get(&verdict, "status"), "accepted");
         rejected = value_get(&verdict, "rejected");
         for (uint32_t k = 0; rejected != NULL && rejected->kind == VALUE_LIST && k < rejected->count; k++) {
             struct bytes pointer = value_text_or(value_get(&rejected->as.items[k], "pointer"), "");
@@ -180,6 +182,12 @@ static int send_chunks(struct cli *cli, const struct submission *what, struct er
             (void)fprintf(stderr, "\rchunks sent: %zu of %zu%s", i + 1, count,
                           i + 1 == count ? "\n" : "");
         }
+    }
+    if (unseen > 0) {
+        (void)fprintf(stderr,
+                      "%zu of %zu chunks are stored, but validate has not come to them (prt status):"
+                      " what it refuses of them is not told here\n",
+                      unseen, count);
     }
     return 0;
 }
@@ -215,8 +223,9 @@ static int wait_for_end(struct cli *cli, const struct submission *what, struct b
         }
         clock_sleep_ms(LOOK_AGAIN_MS);
     }
-    return err_set(err, ERR_TRACE_NOT_READY, "%s is not judged after %d minutes; prt status and"
-                   " prt view %s tell where it is", what->trace, WAIT_MOST_MS / 60000, what->trace);
+    return err_set(err, ERR_TRACE_NOT_READY, "%s is not judged after %d minutes: %s; prt status and"
+                   " prt dead list --trace %s tell what holds it up", what->trace,
+                   WAIT_MOST_MS / 60000, shown, what->trace);
 }
 
 static int submit(struct cli *cli, struct submission *what, struct err *err)

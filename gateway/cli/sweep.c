@@ -47,7 +47,7 @@ static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
 
 static void print_kind(const char *what, const struct swept *swept, const char *why, bool dry_run)
 {
-    printf("%" PRId64 " %s, %" PRId64 " of them (%.1f MB) older than that and %s%s\n", swept->seen,
+    printf("%" PRId64 " %s, %" PRId64 " of them (%.1f MB) %s%s\n", swept->seen,
            what, swept->orphans, (double)swept->bytes / 1e6, why,
            swept->orphans == 0 ? ""
            : dry_run           ? ": would be deleted"
@@ -62,6 +62,8 @@ static void print_json(const struct swept *swept)
 
 static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run)
 {
+    char before[64];
+
     if (cli->json) {
         printf("{");
         print_json(&sweep->segments);
@@ -74,11 +76,13 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
         printf("},\"deleted\":%s}\n", dry_run ? "false" : "true");
         return;
     }
-    print_kind("segments", &sweep->segments, "named by no row", dry_run);
-    print_kind("claim checks", &sweep->claims, "than PRT_INGEST and PRT_DEAD keep messages",
+    clock_text(before, sweep->before_us);
+    printf("what is older was written before %.19sZ\n", before);
+    print_kind("segments", &sweep->segments, "older and named by no row", dry_run);
+    print_kind("claim checks", &sweep->claims, "older than PRT_INGEST and PRT_DEAD keep messages",
                dry_run);
-    print_kind("documents", &sweep->documents, "of an erased trace", dry_run);
-    printf("%" PRId64 " traces that are not complete have lines older than that in the database, of"
+    print_kind("documents", &sweep->documents, "older and of an erased trace", dry_run);
+    printf("%" PRId64 " traces that are not complete have lines in the database that are older, of"
            " %" PRId64 " chunks (%.1f MB)%s\n",
            sweep->kept.traces, sweep->kept.chunks, (double)sweep->kept.bytes / 1e6,
            sweep->kept.traces == 0 ? ""

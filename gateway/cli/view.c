@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* prt view - a trace for people: task, timeline, diffs, tests, honesty, scores. */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/cli/call.h"
@@ -126,7 +127,7 @@ static void print_event(const struct cli *cli, const struct value *event, double
 
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         if (value_is_text(value_get(event, "type"), shapes[i].type)) {
-            printf("%s%4d:%02d%s %-6s ", DIM(cli), (int)at_s / 60, (int)at_s % 60, PLAIN(cli),
+            printf("%s%4d:%02d%s %-6s ", DIM(cli), (int)at_s / 60, abs((int)at_s % 60), PLAIN(cli),
                    shapes[i].label);
             shapes[i].print(cli, event);
         }
