@@ -173,7 +173,8 @@ const struct command cli_commands[] = {
     {OPERATE, "judge-eval", "DIR [--model M] [--repeat N]",
      "Measure the judge on a labelled set of sessions",
      "DIR holds {labels, document} files (see examples/judge). Judges each N times (3) and in four\n"
-     "variations that should change nothing, by the judge that PRT_JUDGE sets.\n\n"
+     "variations that should change nothing, by the judge that PRT_JUDGE sets. A model is called N + 4\n"
+     "times a session; no cache, and no budget of the farm, is asked.\n\n"
      "  --model M   one model, or mock (PRT_JUDGE_MODEL)\n\n"
      "  kappa       agreement with the labels, quadratic weights: 1 full, 0 chance\n"
      "  error       mean absolute difference from the labels\n"
