@@ -69,6 +69,7 @@ void connection_begin(struct poller *poller, int fd)
     c->place = poller->count;
     poller->connections[poller->count++] = c;
     await_head(c);
+    atomic_fetch_add(&poller->server->taken, 1);
     metric_add(METRIC_http_connections, 0, 1);
 }
 
@@ -84,6 +85,7 @@ void connection_close(struct connection *c)
     buf_done(&c->saved);
     poller->connections[c->place] = poller->connections[--poller->count];
     poller->connections[c->place]->place = c->place;
+    atomic_fetch_sub(&poller->server->taken, 1);
     metric_add(METRIC_http_connections, 0, -1);
     c->next_free = poller->closed; /* free after this round, which may know of events of it */
     poller->closed = c;

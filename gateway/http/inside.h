@@ -114,6 +114,7 @@ struct poller {
     int                 epoll_fd, wake_fd;
     bool                listening;
     int64_t             listen_again_us; /* after accept failed */
+    int64_t             complain_us;     /* of it, not before */
     struct connection **connections; /* the open ones */
     size_t              count, made, most;
     unsigned            first_index;
@@ -135,6 +136,7 @@ struct http_server {
     uint32_t             id_start; /* request ids are this and a count */
     _Atomic uint32_t     id_count;
     _Atomic int64_t      memory;
+    _Atomic unsigned     taken;    /* connections that are open */
     _Atomic int          open;     /* exchanges begun and not ended */
     _Atomic int          away;     /* exchanges on their way to, or with, another thread */
     _Atomic bool         draining;

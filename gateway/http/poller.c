@@ -20,13 +20,16 @@
 #include "base/fd.h"
 #include "gateway/http/inside.h"
 #include "log/log.h"
+#include "metric/metric.h"
 
 enum {
     EVENTS = 256,
     ACCEPTS = 4, /* in one round: the other loops shall have some */
     LOOK_MS = 25,
     IDLE_LOOK_MS = 500,
-    LISTEN_AGAIN_MS = 100
+    LISTEN_AGAIN_MS = 100,
+    COMPLAIN_MS = 1000,
+    SILENT_MS = 1000 /* a connection has as long to say something */
 };
 
 static _Thread_local struct poller *running; /* on this thread */
@@ -44,18 +47,54 @@ static void listen_on(struct poller *poller, bool on)
     }
 }
 
-/* Out of descriptors or memory: not asked again for a moment, or it would do nothing else. */
+/* Not asked again for a moment, or the loop would do nothing else. */
+static void pause_listening(struct poller *poller)
+{
+    poller->listen_again_us = poller->now_us + LISTEN_AGAIN_MS * 1000;
+    listen_on(poller, false);
+}
+
 static void cannot_accept(struct poller *poller)
 {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        LOG(NULL, WARN, "a connection was not taken", KV("story", strerrordesc_np(errno)));
-        poller->listen_again_us = poller->now_us + LISTEN_AGAIN_MS * 1000;
-        listen_on(poller, false);
+        if (poller->now_us >= poller->complain_us) {
+            LOG(NULL, WARN, "a connection was not taken", KV("story", strerrordesc_np(errno)));
+            poller->complain_us = poller->now_us + COMPLAIN_MS * 1000;
+        }
+        pause_listening(poller);
     }
+}
+
+/* All places are taken: the connection gives up its own, after this round, that has let us wait
+ * longest for a request, or for the rest of a head. Nobody locks others out by saying nothing. */
+static void make_place(struct poller *poller)
+{
+    const int64_t      idle_us = poller->server->settings.idle_ms * 1000;
+    struct connection *silent = NULL;
+    int64_t            limit_us = poller->now_us + idle_us - SILENT_MS * 1000;
+
+    for (size_t i = 0; i < poller->count; i++) {
+        struct connection *c = poller->connections[i];
+
+        if (c->phase == PHASE_HEAD && !c->queued && c->limit_us < limit_us) {
+            silent = c;
+            limit_us = c->limit_us;
+        }
+    }
+    if (silent == NULL) {
+        pause_listening(poller);
+        return;
+    }
+    metric_add(METRIC_http_connections_cut, 0, 1);
+    connection_close(silent);
 }
 
 static void accept_some(struct poller *poller)
 {
+    if (poller->count == poller->most) {
+        make_place(poller);
+        return;
+    }
     for (int i = 0; i < ACCEPTS && poller->count < poller->most; i++) {
         int fd = accept4(poller->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         int yes = 1;
@@ -71,9 +110,11 @@ static void accept_some(struct poller *poller)
 
 static void look_at_listening(struct poller *poller)
 {
-    bool draining = atomic_load(&poller->server->draining);
+    struct http_server *server = poller->server;
+    /* Where other loops have places left, they take who comes. */
+    bool full = poller->count == poller->most && atomic_load(&server->taken) < server->most;
 
-    if (draining || poller->count >= poller->most) {
+    if (full || atomic_load(&server->draining)) {
         listen_on(poller, false);
     } else if (poller->now_us >= poller->listen_again_us) {
         listen_on(poller, true);

@@ -439,23 +439,48 @@ TEST(wire, a_streamed_body_waits_for_who_takes_it)
     closed();
 }
 
-TEST(wire, of_more_connections_than_there_may_be_the_others_wait)
+TEST(wire, of_more_connections_than_there_may_be_the_others_wait_while_all_are_at_work)
 {
     if (!opened(2, 5000)) {
         return;
     }
-    int             first = connected();
-    int             second = connected();
+    CLEANUP(fd) int first = connected();
+    CLEANUP(fd) int second = connected();
     CLEANUP(fd) int third = connected();
 
-    say(first, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
-    say(second, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
-    CHECK(is(answer(first), 200, "hello"));
-    CHECK(is(answer(second), 200, "hello"));
+    say(first, "GET /wait HTTP/1.1\r\n" HOST "\r\n");
+    say(second, "GET /wait HTTP/1.1\r\n" HOST "\r\n");
     say(third, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
-    (void)close(first);
-    (void)close(second);
+    CHECK(is(answer(first), 200, "\r\n\r\nlate"));
+    CHECK(is(answer(second), 200, "\r\n\r\nlate"));
     CHECK(is(answer(third), 200, "\r\n\r\nhello"));
+    closed();
+}
+
+/* One that has had its answer, and one that says half a head, for ever. */
+TEST(wire, a_silent_connection_makes_place_for_another)
+{
+    char byte;
+
+    if (!opened(2, 60000)) {
+        return;
+    }
+    CLEANUP(fd) int first = connected();
+    CLEANUP(fd) int second = connected();
+
+    say(first, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(is(answer(first), 200, "\r\n\r\nhello"));
+    say(second, "GET /greet HTTP/1.1\r\n");
+
+    CLEANUP(fd) int third = connected();
+    CLEANUP(fd) int fourth = connected();
+
+    say(third, "GET /wait HTTP/1.1\r\n" HOST "\r\n");
+    say(fourth, "GET /wait HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(is(answer(third), 200, "\r\n\r\nlate"));
+    CHECK(is(answer(fourth), 200, "\r\n\r\nlate"));
+    CHECK(recv(first, &byte, 1, 0) <= 0);
+    CHECK(recv(second, &byte, 1, 0) <= 0);
     closed();
 }
 
