@@ -218,7 +218,7 @@ static void print_exit_codes(FILE *out)
     static const char *const meanings[] = {
         [EXIT_DONE] = "done",
         [EXIT_FAILED] = "failed; standard error says why and what helps",
-        [EXIT_USAGE] = "the command or a setting was not understood",
+        [EXIT_USAGE] = "the command or a setting is wrong",
         [EXIT_UNTRUE] = "checked and found untrue",
         [EXIT_LATE] = "not in time"};
 

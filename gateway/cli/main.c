@@ -29,7 +29,7 @@ static void print_help(FILE *out)
         "\n--data DIR   data directory of the local farm (PRT_DATA_DIR, ./var)\n"
         "--json       print results as JSON\n"
         "prt COMMAND --help tells more. Settings are PRT_* variables: prt config --help.\n"
-        "exit codes: 0 done, 1 failed, 2 not understood, 3 checked and found untrue, 4 not in time\n",
+        "exit codes: 0 done, 1 failed, 2 a wrong command or setting, 3 checked and found untrue, 4 not in time\n",
         out);
 }
 
