@@ -145,6 +145,19 @@ TEST(pull, brings_a_message_larger_than_its_byte_limit)
     }
 }
 
+/* False: none came, and the test has failed. */
+static bool settle_next(struct pull *pull)
+{
+    CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
+
+    CHECK(msg != NULL);
+    if (msg == NULL) {
+        return false;
+    }
+    msg_ack(msg, true);
+    return true;
+}
+
 TEST(room, is_made_of_the_oldest_settled_messages_only)
 {
     struct stream_settings         settings = world_settings();
@@ -175,13 +188,9 @@ TEST(room, is_made_of_the_oldest_settled_messages_only)
     /* Two are settled: two go, though a fifth is more. */
     pull = world_pull(small, "validate", 1, 0);
     for (int i = 0; i < 2; i++) {
-        CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
-
-        CHECK(msg != NULL);
-        if (msg == NULL) {
+        if (!settle_next(pull)) {
             return;
         }
-        msg_ack(msg, true);
     }
     CHECK_WORKS(stream_make_room(small, "PRT_INGEST", "validate", &err));
     CHECK_WORKS(stream_state(small, "PRT_INGEST", &after, &err));
@@ -244,13 +253,9 @@ TEST(room, is_made_of_what_is_too_old_but_not_of_what_is_not_settled)
     CHECK(state.first_us > 0);
 
     for (int i = 0; i < 3; i++) {
-        CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
-
-        CHECK(msg != NULL);
-        if (msg == NULL) {
+        if (!settle_next(pull)) {
             return;
         }
-        msg_ack(msg, true);
         if (i == 0) {
             CHECK_WORKS(stream_make_room(usual, "PRT_INGEST", "validate", &err));
             CHECK_WORKS(stream_state(usual, "PRT_INGEST", &state, &err));
@@ -293,13 +298,9 @@ TEST(removal, of_some_messages_leaves_the_others_to_their_consumer)
         msg_free(held[i]);
     }
     for (int i = 0; i < 2; i++) {
-        CLEANUP(stream_msg) struct stream_msg *msg = world_next(pull);
-
-        CHECK(msg != NULL);
-        if (msg == NULL) {
+        if (!settle_next(pull)) {
             return;
         }
-        msg_ack(msg, true);
     }
     CHECK(wait_for(all_settled, stream));
 
