@@ -37,6 +37,8 @@ static int check_media(struct exchange *x, struct err *err)
     return 0;
 }
 
+enum { KEY_MOST = 255 }; /* bytes of an Idempotency-Key */
+
 /* A key becomes text in a row: the database would refuse what is none, and the whole batch of
  * validate's that it came with. */
 static int check_key(struct exchange *x, struct err *err)
@@ -45,6 +47,10 @@ static int check_key(struct exchange *x, struct err *err)
     struct bytes key = bytes_of(field == NULL ? "" : field);
     size_t       wrong = utf8_wrong_at(key);
 
+    if (field != NULL && (key.size == 0 || key.size > KEY_MOST)) {
+        return err_set(err, ERR_MALFORMED, "Idempotency-Key has %zu bytes, 1 to %d are allowed",
+                       key.size, KEY_MOST);
+    }
     return wrong == key.size ? 0
                              : err_set(err, ERR_MALFORMED,
                                        "Idempotency-Key is not UTF-8 from byte %zu on", wrong);

@@ -217,7 +217,7 @@ static int start(struct exchange *x, struct err *err)
 
     TRY(upload_begin(x, err));
     upload = x->work;
-    TRY(publish_start(x, MESSAGE_ARTIFACT, x->param[0], &upload->publish, err));
+    publish_start(x, MESSAGE_ARTIFACT, x->param[0], &upload->publish);
     upload->publish.answers = &answers;
     if (promised != NULL) {
         upload->promised = arena_text(x->arena, bytes_of(promised));

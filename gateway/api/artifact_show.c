@@ -14,7 +14,6 @@ struct wanted {
     const char *range, *if_range, *if_match, *if_none_match; /* or NULL */
 };
 
-
 /* The range counts for GET, and for the object that If-Range names. */
 static struct range range_of(struct exchange *x, const char *tag, int64_t size)
 {

@@ -246,18 +246,6 @@ static void refuse_events(struct exchange *x, const struct pr_batch *batch)
     exchange_refuse_with(x, &why, arena_bytes(x->arena, buf_bytes(&problem)));
 }
 
-static int read_sent(struct exchange *x, struct posted *posted, struct err *err)
-{
-    struct arena *own;
-    int           result;
-
-    posted->tree = arena_new();
-    own = body_arena(x, posted->tree);
-    result = body_read(x, &posted->body, err);
-    (void)body_arena(x, own);
-    return result;
-}
-
 void batch_post(struct exchange *x)
 {
     struct posted *posted = arena_zero(x->arena, 1, sizeof(*posted));
@@ -266,11 +254,12 @@ void batch_post(struct exchange *x)
 
     x->work = posted;
     x->work_done = posted_done;
-    if (read_sent(x, posted, &err) < 0 ||
-        publish_start(x, MESSAGE_BATCH, NULL, &posted->publish, &err) < 0) {
+    posted->tree = arena_new();
+    if (body_read(x, posted->tree, &posted->body, &err) < 0) {
         exchange_refuse(x, &err);
         return;
     }
+    publish_start(x, MESSAGE_BATCH, NULL, &posted->publish);
     if (pr_batch_read(posted->tree, &posted->body,
                       (size_t)gateway_of(x)->config->chunk_events_max, &posted->batch, &pointer,
                       &err) < 0) {

@@ -57,25 +57,14 @@ static int read_chunk_id(struct exchange *x, struct bytes msgpack, struct bytes 
     return 0;
 }
 
-/* The verdict may be long in coming: nothing but bytes is kept of the body until then. */
-static int read_body(struct exchange *x, struct buf *out, struct err *err)
-{
-    CLEANUP(arena) struct arena *arena = arena_new();
-    struct arena                *own = body_arena(x, arena);
-    int                          result = body_to_msgpack(x, out, err);
-
-    (void)body_arena(x, own);
-    return result;
-}
-
 static void post(struct exchange *x, struct scratch *scratch)
 {
     struct posted *posted = arena_zero(x->arena, 1, sizeof(*posted));
     struct publish publish;
     struct err     err = {0};
 
-    if (read_body(x, &scratch->body, &err) < 0 ||
-        publish_start(x, MESSAGE_CHUNK, x->param[0], &publish, &err) < 0) {
+    publish_start(x, MESSAGE_CHUNK, x->param[0], &publish);
+    if (body_to_msgpack(x, &scratch->body, &err) < 0) {
         exchange_refuse(x, &err);
         return;
     }

@@ -69,7 +69,7 @@ static int read_complete(struct exchange *x, struct value *ret_body, const char 
                          struct err *err)
 {
     *ret_pointer = NULL;
-    TRY(body_read(x, ret_body, err));
+    TRY(body_read(x, x->arena, ret_body, err));
     *ret_pointer = "";
     if (ret_body->kind != VALUE_MAP) {
         return err_set(err, ERR_SCHEMA, "must be an object");
@@ -106,10 +106,7 @@ void trace_complete(struct exchange *x)
         }
         return;
     }
-    if (publish_start(x, MESSAGE_COMPLETE, x->param[0], &publish, &err) < 0) {
-        exchange_refuse(x, &err);
-        return;
-    }
+    publish_start(x, MESSAGE_COMPLETE, x->param[0], &publish);
     msgpack_write(&msgpack, &body);
     publish.body = buf_bytes(&msgpack);
     publish.answers = &answers;

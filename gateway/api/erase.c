@@ -45,12 +45,8 @@ static int erase(struct reader *reader, struct exchange *x, struct err *err)
 void trace_erase(struct exchange *x)
 {
     struct publish *publish = arena_zero(x->arena, 1, sizeof(*publish));
-    struct err      err = {0};
 
-    if (publish_start(x, MESSAGE_ERASE, x->param[0], publish, &err) < 0) {
-        exchange_refuse(x, &err);
-        return;
-    }
+    publish_start(x, MESSAGE_ERASE, x->param[0], publish);
     publish->wants_verdict = false;
     publish->answers = &answers;
     x->work = publish;

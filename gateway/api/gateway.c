@@ -153,7 +153,7 @@ static bool body_is_msgpack(struct exchange *x)
            field_type_is(type, "application/x-msgpack");
 }
 
-int body_read(struct exchange *x, struct value *ret_value, struct err *err)
+int body_read(struct exchange *x, struct arena *arena, struct value *ret_value, struct err *err)
 {
     const struct value_limits limits = body_limits(gateway_of(x)->config);
 
@@ -162,20 +162,22 @@ int body_read(struct exchange *x, struct value *ret_value, struct err *err)
         return 0;
     }
     if (body_is_msgpack(x)) {
-        return msgpack_read(x->arena, buf_bytes(&x->body), &limits, false, ret_value, err);
+        return msgpack_read(arena, buf_bytes(&x->body), &limits, false, ret_value, err);
     }
-    return json_read(x->arena, buf_bytes(&x->body), &limits, ret_value, err);
+    return json_read(arena, buf_bytes(&x->body), &limits, ret_value, err);
 }
 
 int body_to_msgpack(struct exchange *x, struct buf *out, struct err *err)
 {
-    const struct value_limits limits = body_limits(gateway_of(x)->config);
-    struct value              checked;
+    CLEANUP(arena) struct arena *arena = NULL; /* of a tree that is only checked */
+    const struct value_limits    limits = body_limits(gateway_of(x)->config);
+    struct value                 checked;
 
     if (!body_is_msgpack(x)) {
         return json_to_msgpack(buf_bytes(&x->body), &limits, out, err);
     }
-    TRY(msgpack_read(x->arena, buf_bytes(&x->body), &limits, false, &checked, err));
+    arena = arena_new();
+    TRY(msgpack_read(arena, buf_bytes(&x->body), &limits, false, &checked, err));
     buf_put(out, buf_bytes(&x->body));
     return 0;
 }

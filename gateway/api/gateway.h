@@ -90,20 +90,13 @@ void refuse_problems(struct exchange *x, struct check *check);
 /* -------- bodies -------- */
 /* How much a body may hold, from the settings. */
 struct value_limits body_limits(const struct config *config);
-/* The body as a tree, whichever of the two forms it came in; an empty body is an empty map. */
-WARN_UNUSED int body_read(struct exchange *x, struct value *ret_value, struct err *err);
-/* The body as msgpack, appended; where it came as that, a tree of it stays in the arena. */
+/* The body as a tree in the arena, whichever of the two forms it came in; an empty body is an empty
+ * map. A tree is many times as large as the body: one that is not needed until the exchange ends
+ * belongs into an arena of its own. */
+WARN_UNUSED int body_read(struct exchange *x, struct arena *arena, struct value *ret_value,
+                          struct err *err);
+/* The body as msgpack, appended. */
 WARN_UNUSED int body_to_msgpack(struct exchange *x, struct buf *out, struct err *err);
-
-/* Gives the exchange another arena, for a call whose memory shall not lie there until it ends;
- * returns the one it had. */
-static inline struct arena *body_arena(struct exchange *x, struct arena *arena)
-{
-    struct arena *had = x->arena;
-
-    x->arena = arena;
-    return had;
-}
 
 /* Two buffers for making a message, used again and again. */
 struct scratch {

@@ -11,7 +11,6 @@
 
 enum {
     ACK_WAIT_MS = 5000,  /* for JetStream's acknowledgement where no verdict is waited for */
-    KEY_MOST = 255,      /* characters of an Idempotency-Key */
     WAIT_MOST_MS = 60000 /* of Prefer: wait */
 };
 
@@ -300,19 +299,13 @@ int publish_message(struct exchange *x, const struct publish *publish, struct er
     return result;
 }
 
-int publish_start(struct exchange *x, enum message_kind kind, const char *trace,
-                  struct publish *ret_publish, struct err *err)
+void publish_start(struct exchange *x, enum message_kind kind, const char *trace,
+                   struct publish *ret_publish)
 {
     struct caller *caller = caller_of(x);
     struct prefer  prefer = field_prefer(exchange_field(x, "Prefer"));
-    const char    *key = exchange_field(x, "Idempotency-Key");
     int64_t        wait_ms = gateway_of(x)->config->verdict_wait;
 
-    if (key != NULL && (*key == '\0' || strlen(key) > KEY_MOST)) {
-        return err_set(err, ERR_MALFORMED,
-                       "Idempotency-Key has %zu characters, 1 to %d are allowed", strlen(key),
-                       KEY_MOST);
-    }
     if (prefer.wait_ms >= 0) {
         wait_ms = prefer.wait_ms < WAIT_MOST_MS ? prefer.wait_ms : WAIT_MOST_MS;
     }
@@ -320,10 +313,9 @@ int publish_start(struct exchange *x, enum message_kind kind, const char *trace,
         .kind = kind,
         .tenant = caller->tenant,
         .trace = trace,
-        .idempotency_key = key == NULL ? NULL : arena_text(x->arena, bytes_of(key)),
+        .idempotency_key = exchange_field(x, "Idempotency-Key"),
         .consent = caller->consent,
         .wants_verdict = !prefer.respond_async && wait_ms > 0,
         .wait_ms = wait_ms,
     };
-    return 0;
 }

@@ -44,9 +44,9 @@ struct publish {
 };
 
 /* Fills in the rest from the request: its caller, Prefer and Idempotency-Key. On the event loop's
- * thread. MALFORMED for a key that is no proper one. */
-WARN_UNUSED int publish_start(struct exchange *x, enum message_kind kind, const char *trace,
-                              struct publish *ret_publish, struct err *err);
+ * thread. */
+void publish_start(struct exchange *x, enum message_kind kind, const char *trace,
+                   struct publish *ret_publish);
 
 /* Gives up the exchange: from here on it is answered by whoever claims it. Messages from
  * claim_check_from on go by way of a reader and the object store. May be called on the event loop's

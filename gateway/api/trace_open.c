@@ -162,7 +162,7 @@ static int read_head(struct exchange *x, struct check *check, struct value *ret_
     struct value body;
     bool         flat;
 
-    TRY(body_read(x, &body, err));
+    TRY(body_read(x, x->arena, &body, err));
     if (body.kind != VALUE_MAP) {
         (void)check_failed(check, "must be an object");
         return -1;
@@ -236,10 +236,7 @@ void trace_open(struct exchange *x)
         }
         return;
     }
-    if (publish_start(x, MESSAGE_OPEN, trace, &publish, &err) < 0) {
-        exchange_refuse(x, &err);
-        return;
-    }
+    publish_start(x, MESSAGE_OPEN, trace, &publish);
     if (publish.idempotency_key != NULL) {
         trace_id_for_key(gateway->tokens, trace, publish.tenant, bytes_of(publish.idempotency_key));
         if (!publish.wants_verdict) {

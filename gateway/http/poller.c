@@ -245,7 +245,6 @@ static void *poller_run(void *arg)
 {
     struct poller *poller = arg;
     int64_t        look_us = 0;
-
     bool           for_guest = false;
 
     running = poller;
