@@ -145,14 +145,3 @@ void args_whole_array(struct args *args, const int64_t *items, size_t count)
         at += sizeof(wire);
     }
 }
-
-void args_uuid_array(struct args *args, const uint8_t (*items)[16], size_t count)
-{
-    uint8_t *at = array_start(args, OID_UUID_ARRAY, OID_UUID, count, false, count * 20);
-
-    for (size_t i = 0; i < count; i++) {
-        at = put_be32(at, 16);
-        memcpy(at, items[i], 16);
-        at += 16;
-    }
-}

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, EVENTS_KNOWN, NAMED_SEGMENTS, DROP,
-       ADD, ADD_EVENTS, CHAINED, KEPT, GATHER, KEEPING, COUNT, STATEMENTS };
+enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, KEYS_PAGE, KEYS_BEHIND,
+       NAMED_SEGMENTS, DROP, ADD, CHAINED, KEPT, GATHER, KEEPING, COUNT, STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -54,9 +54,15 @@ const struct statement chunk_statements[STATEMENTS] = {
         "SELECT a.stream_seq FROM artifacts a WHERE a.trace_no = (SELECT trace_no FROM t)"
         " AND a.name IN ('final_workspace_snapshot', 'start_workspace_snapshot')", 2 },
 
-    [EVENTS_KNOWN] = { "events_known",
-        "SELECT q.place FROM unnest($2::uuid[]) WITH ORDINALITY AS q (event_key, place)"
-        " JOIN trace_events e ON e.trace_no = $1 AND e.event_key = q.event_key", 2 },
+    [KEYS_PAGE] = { "event_keys_page",
+        "SELECT 1::bigint, chunk_seq, event_keys FROM trace_chunks"
+        " WHERE trace_no = $1 AND chunk_seq >= $2 AND event_keys IS NOT NULL"
+        " ORDER BY chunk_seq LIMIT $3", 3 },
+    [KEYS_BEHIND] = { "event_keys_behind",
+        "SELECT q.place, c.chunk_seq, c.event_keys"
+        " FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS q (trace_no, first, place)"
+        " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_seq >= q.first"
+        " WHERE c.event_keys IS NOT NULL", PLAN_KEPT | 2 },
 
     [NAMED_SEGMENTS] = { "segments_named",
         "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
@@ -73,22 +79,19 @@ const struct statement chunk_statements[STATEMENTS] = {
         "  SELECT $1::text, $2::bigint, $3::bigint WHERE $1 IS NOT NULL RETURNING segment_no)"
         " INSERT INTO trace_chunks (trace_no, chunk_seq, segment_no, seg_offset, seg_length,"
         " received_us, stream_seq, num_events, http, status, chunk_id, content_hash, verdict,"
-        " redactions, payload, first_seq, lines, kept_lines)"
+        " redactions, payload, first_seq, lines, event_keys, kept_lines)"
         " SELECT trace_no, chunk_seq,"
         " CASE WHEN seg_length > 0 THEN (SELECT segment_no FROM segment) END, seg_offset,"
         " seg_length, received_us, stream_seq, num_events, http, status, chunk_id, content_hash,"
-        " verdict, redactions, payload, CASE WHEN lines IS NOT NULL THEN first_seq END, lines, kept"
+        " verdict, redactions, payload, CASE WHEN lines IS NOT NULL THEN first_seq END, lines,"
+        " event_keys, kept"
         " FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],"
         " $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],"
         " $15::text[], $16::text[], $17::bytea[], $18::bigint[], $19::bytea[],"
-        " $20::bytea[])"
+        " $20::bytea[], $21::bytea[])"
         " AS q (trace_no, chunk_seq, seg_offset, seg_length, received_us, stream_seq, num_events,"
         " http, status, chunk_id, content_hash, verdict, redactions, payload, first_seq, lines,"
-        " kept)", PLAN_KEPT | 20 },
-
-    [ADD_EVENTS] = { "events_add",
-        "INSERT INTO trace_events (trace_no, seq, event_key)"
-        " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[])", PLAN_KEPT | 3 },
+        " event_keys, kept)", PLAN_KEPT | 21 },
 
     [CHAINED] = { "chunks_chained",
         "SELECT c.chunk_seq, s.key, c.seg_offset, c.seg_length, c.num_events, c.redactions,"
@@ -129,10 +132,7 @@ const struct statement chunk_statements[STATEMENTS] = {
 /* clang-format on */
 const size_t chunk_statement_count = STATEMENTS;
 
-enum { EVENT_FIELDS = 3, WAITING_MOST = 256 };
-
-static const char copy_events[] =
-    "COPY trace_events (trace_no, seq, event_key) FROM STDIN (FORMAT binary)";
+enum { WAITING_MOST = 256 };
 
 static const char *const status_names[] = {
     [CHUNK_PENDING] = "pending",
@@ -291,20 +291,33 @@ int messages_taken(struct store *store, struct arena *arena, const char *trace_i
     return 0;
 }
 
-int events_known(struct store *store, struct arena *arena, int64_t trace_no,
-                 const uint8_t (*keys)[16], size_t count, bool **ret_known, struct err *err)
+static void keys_read(struct arena *arena, const struct rows *rows, struct event_keys **ret_chunks,
+                      size_t *ret_count)
+{
+    struct event_keys *list = arena_get(arena, rows_count(rows) * sizeof(*list));
+
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        list[i] = (struct event_keys){
+            .place = (size_t)rows_whole(rows, i, 0) - 1,
+            .chunk_seq = rows_whole(rows, i, 1),
+            .keys = arena_bytes(arena, rows_bytes(rows, i, 2)),
+        };
+    }
+    *ret_chunks = list;
+    *ret_count = rows_count(rows);
+}
+
+int event_keys_behind(struct store *store, struct arena *arena, const int64_t *trace_nos,
+                      const int64_t *froms, size_t count, struct event_keys **ret_chunks,
+                      size_t *ret_count, struct err *err)
 {
     CLEANUP(rows) struct rows *rows = NULL;
     struct args                args = args_start(arena);
-    bool                      *known = arena_zero(arena, count, sizeof(*known));
 
-    args_whole(&args, trace_no);
-    args_uuid_array(&args, keys, count);
-    TRY(store_run(store, &chunk_statements[EVENTS_KNOWN], &args, &rows, err));
-    for (size_t i = 0; i < rows_count(rows); i++) {
-        known[rows_whole(rows, i, 0) - 1] = true;
-    }
-    *ret_known = known;
+    args_whole_array(&args, trace_nos, count);
+    args_whole_array(&args, froms, count);
+    TRY(store_run(store, &chunk_statements[KEYS_BEHIND], &args, &rows, err));
+    keys_read(arena, rows, ret_chunks, ret_count);
     return 0;
 }
 
@@ -372,48 +385,9 @@ int chunks_add(struct store *store, struct arena *arena, const struct segment_re
     BINS(payload);
     WHOLES(first_seq);
     BINS(lines);
+    BINS(event_keys);
     BINS(kept);
     return store_send(store, &chunk_statements[ADD], &args, (int64_t)count, err);
-}
-
-static int events_copy(struct store *store, const struct event_record *rows, size_t count,
-                       struct err *err)
-{
-    struct copy *copy = NULL;
-
-    TRY(copy_open(&copy, store, copy_events, EVENT_FIELDS, err));
-    for (size_t i = 0; i < count; i++) {
-        copy_row(copy);
-        copy_whole(copy, rows[i].trace_no);
-        copy_whole(copy, rows[i].seq);
-        copy_bytes(copy, (struct bytes){rows[i].key, sizeof(rows[i].key)});
-    }
-    return copy_finish(copy, err);
-}
-
-int events_add(struct store *store, struct arena *arena, const struct event_record *rows,
-               size_t count, struct err *err)
-{
-    struct args args = args_start(arena);
-    int64_t    *trace_nos;
-    int64_t    *seqs;
-    uint8_t(*keys)[16];
-
-    if (count >= EVENTS_COPY) {
-        return events_copy(store, rows, count, err);
-    }
-    trace_nos = arena_get(arena, count * sizeof(*trace_nos));
-    seqs = arena_get(arena, count * sizeof(*seqs));
-    keys = arena_get(arena, count * sizeof(*keys));
-    for (size_t i = 0; i < count; i++) {
-        trace_nos[i] = rows[i].trace_no;
-        seqs[i] = rows[i].seq;
-        memcpy(keys[i], rows[i].key, sizeof(keys[i]));
-    }
-    args_whole_array(&args, trace_nos, count);
-    args_whole_array(&args, seqs, count);
-    args_uuid_array(&args, (const uint8_t(*)[16])keys, count);
-    return store_send(store, &chunk_statements[ADD_EVENTS], &args, (int64_t)count, err);
 }
 
 static int page_ask(struct store *store, struct arena *arena, int statement, int64_t first,
@@ -425,6 +399,17 @@ static int page_ask(struct store *store, struct arena *arena, int statement, int
     args_whole(&args, second);
     args_whole(&args, (int64_t)most);
     return store_run(store, &chunk_statements[statement], &args, ret_rows, err);
+}
+
+int event_keys_page(struct store *store, struct arena *arena, int64_t trace_no, int64_t from,
+                    size_t most, struct event_keys **ret_chunks, size_t *ret_count,
+                    struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+
+    TRY(page_ask(store, arena, KEYS_PAGE, trace_no, from, most, &rows, err));
+    keys_read(arena, rows, ret_chunks, ret_count);
+    return 0;
 }
 
 int chunks_chained(struct store *store, struct arena *arena, int64_t trace_no, int64_t after,

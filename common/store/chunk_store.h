@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * chunk_store.h - the tables trace_chunks, segments and trace_events: what a trace is made of and
- * where its lines lie. Written by validate under the lock of the trace's row.
+ * chunk_store.h - the tables trace_chunks and segments: what a trace is made of and where its lines
+ * lie. Written by validate under the lock of the trace's row.
  *
  * Rows live in the arena given to the call.
  */
@@ -23,6 +23,7 @@ struct chunk_record {
     int64_t           num_events;
     int64_t           first_seq;  /* of the lines that were stored of it */
     struct bytes      lines;      /* where they lie (line_index.h); data NULL: there is none */
+    struct bytes      event_keys; /* of each line, in order, 16 bytes; data NULL: there is none */
     struct bytes      redactions; /* JSON; data NULL: nothing was redacted */
     struct bytes      payload;    /* data NULL: none */
     int64_t           received_us, stream_seq;
@@ -56,10 +57,21 @@ WARN_UNUSED int messages_taken(struct store *store, struct arena *arena, const c
                                size_t most, int64_t **ret_stream_seqs, size_t *ret_count,
                                struct err *err);
 
-/* Which of the keys are events of the trace already: *ret_known[i] for keys[i]. */
-WARN_UNUSED int events_known(struct store *store, struct arena *arena, int64_t trace_no,
-                             const uint8_t (*keys)[16], size_t count, bool **ret_known,
-                             struct err *err);
+/* What keys of events the chunks of traces hold, of those from chunk `from` on. */
+struct event_keys {
+    size_t       place; /* of the trace in the question */
+    int64_t      chunk_seq;
+    struct bytes keys; /* 16 bytes each, in the order of the lines */
+};
+/* In the order of the chunks, at most `most` of them. */
+WARN_UNUSED int event_keys_page(struct store *store, struct arena *arena, int64_t trace_no,
+                                int64_t from, size_t most, struct event_keys **ret_chunks,
+                                size_t *ret_count, struct err *err);
+/* Of several traces, in any order. All of it: the caller knows how much that may be. */
+WARN_UNUSED int event_keys_behind(struct store *store, struct arena *arena,
+                                  const int64_t *trace_nos, const int64_t *froms, size_t count,
+                                  struct event_keys **ret_chunks, size_t *ret_count,
+                                  struct err *err);
 
 /* -------- validate: writing; all inside its transaction, and sent without waiting (store_send):
  * what fails may show with whatever waits for the database next -------- */
@@ -81,19 +93,9 @@ WARN_UNUSED int chunks_add(struct store *store, struct arena *arena,
                            const struct segment_record *segment,
                            const struct chunk_record *const *rows, size_t count, struct err *err);
 
-struct event_record {
-    int64_t trace_no, seq;
-    uint8_t key[16];
-};
 /* A chunk whose place or id is taken makes chunks_add fail with STORE_CLASH and one of these. */
 #define CHUNKS_PLACE "trace_chunks_pkey"
 #define CHUNKS_ONCE  "trace_chunks_trace_no_chunk_id_key"
-/* An event whose id is taken fails with STORE_CLASH and this constraint. From EVENTS_COPY events on
- * they are copied, which asks more often and is cheaper for each. */
-#define EVENTS_ONCE "trace_events_once"
-enum { EVENTS_COPY = 1024 };
-WARN_UNUSED int events_add(struct store *store, struct arena *arena,
-                           const struct event_record *rows, size_t count, struct err *err);
 
 /* -------- finalize: reading the lines back -------- */
 

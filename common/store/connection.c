@@ -68,7 +68,7 @@ void connection_drop(struct store *store)
     store->conn = NULL;
     store->prepared_count = 0;
     store->sent_count = 0;
-    store->pushed = store->copying = false;
+    store->pushed = false;
     store->lost = store->in_transaction && !store->begin_owed;
 }
 
@@ -156,7 +156,13 @@ int connection_want(struct store *store, struct err *err)
         return err_set(err, ERR_STORE_DOWN, "connecting to PostgreSQL: %s", words);
     }
     (void)PQsetNoticeReceiver(store->conn, notice_ignore, NULL);
+    store->connects++;
     return 0;
+}
+
+int64_t store_connects(const struct store *store)
+{
+    return store->connects;
 }
 
 /* Waits until a result can be taken without blocking. */
@@ -189,7 +195,6 @@ bool connection_result_good(const PGresult *result)
     switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
-    case PGRES_COPY_IN:
         return true;
     default:
         return false;
@@ -215,9 +220,6 @@ int connection_read(struct store *store, const char *what, PGresult **ret_result
             last = next;
         } else {
             PQclear(next);
-        }
-        if (PQresultStatus(last) == PGRES_COPY_IN) {
-            break; /* the server waits for data: there is no end yet */
         }
     }
     *ret_result = TAKE(last);
@@ -339,7 +341,7 @@ void store_rollback(struct store *store)
     if (store == NULL || !store->in_transaction) {
         return;
     }
-    if (store->sent_count > 0 || store->copying) {
+    if (store->sent_count > 0) {
         (void)!store_wait(store, &ignored);
     }
     if (store->conn != NULL && !store->begin_owed &&

@@ -52,6 +52,7 @@ struct store {
     char            *url;
     char            *program;
     PGconn          *conn;
+    int64_t          connects; /* ever */
     bool             in_transaction;
     bool             begin_owed; /* the server does not know of it yet */
     bool             keeps_plans; /* the server; not so outside a transaction */
@@ -63,7 +64,6 @@ struct store {
     struct sent     *sent;
     size_t           sent_count, sent_room;
     bool             pushed;  /* with the end of them: nothing can be sent behind them */
-    bool             copying; /* a COPY has ended, and what the server says to it was not read */
 };
 
 static inline void result_free(PGresult *result)

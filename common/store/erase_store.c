@@ -9,8 +9,7 @@ enum {
     MOVE_SEGMENT,
     DROP_SEGMENT,
     ROWS_FIRST,
-    DROP_EVENTS = ROWS_FIRST,
-    DROP_CHUNKS,
+    DROP_CHUNKS = ROWS_FIRST,
     DROP_ARTIFACTS,
     DROP_QA,
     DROP_JUDGE,
@@ -42,7 +41,6 @@ const struct statement erase_statements[STATEMENTS] = {
     [DROP_SEGMENT] = { "erase_drop_segment",
         "DELETE FROM segments WHERE segment_no = $1", 1 },
 
-    [DROP_EVENTS] = { "erase_events", "DELETE FROM trace_events WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "erase_chunks", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
     [DROP_ARTIFACTS] = { "erase_artifacts", "DELETE FROM artifacts WHERE trace_no = $1", 1 },
     [DROP_QA] = { "erase_qa", "DELETE FROM qa_results WHERE trace_no = $1", 1 },

@@ -139,12 +139,6 @@ int pipeline_wait(struct store *store, PGresult **ret_last, struct err *err)
 
 int store_wait(struct store *store, struct err *err)
 {
-    if (store->copying) {
-        CLEANUP(result) PGresult *result = NULL;
-
-        store->copying = false;
-        TRY(connection_result(store, "COPY", &result, err));
-    }
     if (!store->begin_owed && store->sent_count == 0) {
         return 0;
     }

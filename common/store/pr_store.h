@@ -26,10 +26,9 @@ WARN_UNUSED int pr_chunk_find(struct store *store, struct arena *arena, const ch
                               int64_t *ret_index, struct err *err);
 
 /* Which of the keys are events of one of the traces: ret_known[i] is set for keys[i]. */
-WARN_UNUSED int pr_events_known(struct store *store, struct arena *arena, const char *tenant,
-                                const struct bytes *ids, size_t id_count,
-                                const uint8_t (*keys)[16], size_t count, bool *ret_known,
-                                struct err *err);
+WARN_UNUSED int pr_events_known(struct store *store, const char *tenant, const struct bytes *ids,
+                                size_t id_count, const uint8_t (*keys)[16], size_t count,
+                                bool *ret_known, struct err *err);
 
 extern const struct statement pr_statements[];
 extern const size_t           pr_statement_count;

@@ -6,7 +6,7 @@
 #ifndef PRT_STORE_REPLAY_STORE_H
 #define PRT_STORE_REPLAY_STORE_H
 
-#include "store/store.h"
+#include "store/trace_store.h"
 
 /* -------- is a trace whole? -------- */
 
@@ -15,7 +15,7 @@ struct trace_sums {
     bool    head;                         /* what was sent at opening is there */
     int64_t chunk_events, chunk_bytes;    /* of chained chunks: events and bytes of lines */
     int64_t pending_chunks, pending_events;
-    int64_t events, event_seqs;           /* rows of trace_events; of their seqs the low 32 bits */
+    uint8_t event_keys[STORE_HASH];       /* SHA-256 of the keys of its events, one behind the other */
 };
 WARN_UNUSED int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,
                                 struct trace_sums *ret_sums, struct err *err);

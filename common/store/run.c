@@ -168,7 +168,7 @@ static int send_one(struct store *store, const struct statement *statement, cons
         fitted = *args;
     }
     TRY(connection_want(store, err));
-    if (store->pushed || store->copying) {
+    if (store->pushed) {
         TRY(store_wait(store, err));
     }
     TRY(statement_want(store, statement, &prepared, err));

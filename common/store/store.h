@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * store.h - one connection to PostgreSQL: prepared statements, transactions, binary COPY.
+ * store.h - one connection to PostgreSQL: prepared statements, transactions.
  *
  * What we ask of a table stands in a table at the head of the one *_store.c that owns it; statements
  * are prepared by name on first use, and again after a reconnect. A lost connection is STORE_DOWN,
@@ -28,6 +28,8 @@ DEFINE_CLEANUP(store, struct store *, store_close)
 WARN_UNUSED int store_check(struct store *store, int64_t timeout_ms, struct err *err);
 /* How long an answer may take before the connection is given up: STORE_DOWN. */
 void            store_wait_at_most(struct store *store, int64_t timeout_ms);
+/* How often it has connected: what was read by another connection may be of another server. */
+int64_t         store_connects(const struct store *store);
 
 /* Of a statement that can be done in but one way, whatever is in its tables: inside a transaction it
  * is not planned anew each time. */
@@ -61,14 +63,13 @@ void        args_null(struct args *args);
 void        args_text_array(struct args *args, const struct bytes *items, size_t count);
 void        args_whole_array(struct args *args, const int64_t *items, size_t count);
 void        args_bin_array(struct args *args, const struct bytes *items, size_t count);
-void        args_uuid_array(struct args *args, const uint8_t (*items)[16], size_t count);
 
 /* -------- running: an argument is fitted to the width of the column it goes to, or refused -------- */
 struct rows;
 WARN_UNUSED int store_run(struct store *store, const struct statement *statement,
                           const struct args *args, struct rows **ret_rows, struct err *err);
 /* Inside a transaction: sends a statement whose rows nobody wants, and does not wait. What waits for
- * the server next (store_run, store_wait, copy_open, store_commit) fails where this one fails, or
+ * the server next (store_run, store_wait, store_commit) fails where this one fails, or
  * where it affects another number of rows than `affects` (-1: any). store_push: the server begins with
  * what was sent, if it has not yet, while the caller does something else. */
 WARN_UNUSED int store_send(struct store *store, const struct statement *statement,
@@ -96,20 +97,6 @@ WARN_UNUSED int store_commit(struct store *store, struct err *err);
 void            store_rollback(struct store *store); /* no-op when none is open */
 DEFINE_CLEANUP(store_rollback, struct store *, store_rollback)
 const char     *store_clash_constraint(const struct store *store); /* of the last STORE_CLASH, or "" */
-
-/* -------- binary COPY into a table; inside a transaction -------- */
-struct copy;
-WARN_UNUSED int copy_open(struct copy **ret_copy, struct store *store, const char *copy_sql, int columns,
-                          struct err *err);
-void            copy_row(struct copy *copy);
-void            copy_whole(struct copy *copy, int64_t whole);  /* bigint */
-void            copy_small(struct copy *copy, int16_t small);  /* smallint */
-void            copy_int(struct copy *copy, int32_t whole);    /* integer */
-void            copy_bytes(struct copy *copy, struct bytes bytes); /* text, bytea, uuid */
-void            copy_null(struct copy *copy);
-/* Sends the rest and does not wait: the error of any row shows with what waits for the server next.
- * Frees the copy in every case. */
-WARN_UNUSED int copy_finish(struct copy *copy, struct err *err);
 
 /* -------- migrations: schemas/sql/NNNN_*.sql, compiled in, in order, under an advisory lock -------- */
 struct migration {

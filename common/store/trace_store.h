@@ -21,6 +21,7 @@ enum { STORE_HASH = 32 };
 
 struct trace_record {
     int64_t           trace_no;
+    int64_t           rebuilt; /* how often its chunks were made anew */
     const char       *id, *tenant;
     enum trace_status status;
 

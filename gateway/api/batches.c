@@ -133,7 +133,7 @@ static int find_known(struct store *store, struct exchange *x, struct posted *po
     for (size_t i = 0; i < batch->event_count; i++) {
         memcpy(keys[i], batch->events[i].key, sizeof(keys[i]));
     }
-    return pr_events_known(store, x->arena, posted->publish.tenant, ids, before,
+    return pr_events_known(store, posted->publish.tenant, ids, before,
                            (const uint8_t(*)[16])keys, batch->event_count, posted->known, err);
 }
 

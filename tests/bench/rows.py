@@ -256,10 +256,10 @@ class Row:
 SUSTAINED_S = 60
 ROWS = {
     "cpu_10": Row("CPU an event, 10 a chunk, 512 connections", {"us": ("<=", 28)},
-                  "the gateway's and nats-server's share of a message; PostgreSQL's unique index",
+                  "the gateway's and nats-server's share of a message; rows and plans of small batches",
                   lambda seconds: cpu(seconds, 10), 30),
     "cpu_100": Row("CPU an event, 100 a chunk, 512 connections", {"us": ("<=", 18)},
-                   "COPY into trace_events; canonical bytes and hashes", lambda seconds: cpu(seconds, 100), 30),
+                   "canonical bytes and hashes", lambda seconds: cpu(seconds, 100), 30),
     "latency": Row("verdict at 1,000 chunks/s", {"p50 ms": ("<=", 5), "p99 ms": ("<=", 25)},
                    "three ways to the database and its sync for two or three chunks; the cores, which all share",
                    latency, 20),
@@ -281,7 +281,7 @@ ROWS = {
     "s3": Row("S3 instead of file, CPU of ours", {"ratio": ("<=", 1.3), "PUTs / 1,000": ("<=", 20)},
               "hashing and sending each segment", s3, 45),
     "long_trace": Row("trace of 1,000,000 events over one of 100", {"ratio": ("<=", 1.1)},
-                      "ids are random in the index of ids: of a long trace each goes to another page", long_trace, 120, once=True),
+                      "the ids of a long trace are not in the cache", long_trace, 120, once=True),
     "open_traces": Row("100,000 open traces over 100", {"ratio": ("<=", 1.2)},
                        "rows and index pages that are not in the cache", open_traces, 150, once=True),
     "rate_10": Row("events/s, 10 a chunk, sustained", {"events/s": (">=", 45000)},

@@ -6,7 +6,7 @@
 three_finalized_traces
 derived >"$work/before"
 
-db "TRUNCATE traces, trace_heads, trace_chunks, trace_events, segments, artifacts, idempotency_keys CASCADE" 2>/dev/null
+db "TRUNCATE traces, trace_heads, trace_chunks, segments, artifacts, idempotency_keys CASCADE" 2>/dev/null
 segments | xargs rm
 rm -r "$work"/var/blobs/pr-telemetry-traces/trace-*
 

@@ -5,7 +5,7 @@
 
 three_finalized_traces
 derived >"$work/before"
-db "DELETE FROM trace_events"
+db "UPDATE trace_chunks SET event_keys = NULL"
 started() { [ -n "$(ls "$work"/var/replay/*.json 2>/dev/null)" ]; }
 
 # So slow that it can't get through before it is interrupted.

@@ -34,7 +34,7 @@ sessions=prs
 echo "$trace" >"$work/trace.prs"
 documents >"$work/documents"
 derived >"$work/before"
-db "TRUNCATE traces, trace_heads, trace_chunks, trace_events, segments, artifacts, idempotency_keys CASCADE" 2>/dev/null
+db "TRUNCATE traces, trace_heads, trace_chunks, segments, artifacts, idempotency_keys CASCADE" 2>/dev/null
 segments | xargs rm
 rm -r "$work"/var/blobs/pr-telemetry-traces/trace-*
 prt --json replay --stage validate >"$work/told" 2>/dev/null

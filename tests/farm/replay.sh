@@ -31,7 +31,7 @@ derived() {
     db "SELECT trace_id, chunk_seq, c.status, seg_length, received_us, stream_seq, c.num_events, http, chunk_id,
                encode(content_hash, 'hex'), verdict, redactions, first_seq, encode(lines, 'hex')
         FROM trace_chunks c JOIN traces USING (trace_no) ORDER BY trace_id, chunk_seq"
-    db "SELECT trace_id, seq, event_key FROM trace_events JOIN traces USING (trace_no) ORDER BY trace_id, seq"
+    db "SELECT trace_id, chunk_seq, event_keys FROM trace_chunks JOIN traces USING (trace_no) ORDER BY trace_id, chunk_seq"
     db "SELECT trace_id, head FROM trace_heads JOIN traces USING (trace_no) ORDER BY trace_id"
     db "SELECT trace_id, name, encode(sha256, 'hex'), size_bytes, content_type, object_key, a.created_us
         FROM artifacts a JOIN traces USING (trace_no) ORDER BY trace_id, name"

@@ -7,15 +7,15 @@
 #include "value/json_token.h"
 #include "value/number.h"
 
-enum { DIFF, FILE_PATH, SEQ, TS_CLIENT, TYPE, WANTED };
+enum { DIFF, FILE_PATH, ID, SEQ, TS_CLIENT, TYPE, WANTED };
 
 #define NAME(text)                                                                                 \
     {                                                                                              \
         (const uint8_t *)(text), sizeof(text) - 1                                                  \
     }
 static const struct bytes wanted[WANTED] = {
-    [DIFF] = NAME("diff_unified"),     [FILE_PATH] = NAME("file_path"), [SEQ] = NAME("seq"),
-    [TS_CLIENT] = NAME("ts_client_s"), [TYPE] = NAME("type"),
+    [DIFF] = NAME("diff_unified"), [FILE_PATH] = NAME("file_path"),   [ID] = NAME("id"),
+    [SEQ] = NAME("seq"),           [TS_CLIENT] = NAME("ts_client_s"), [TYPE] = NAME("type"),
 };
 
 /* -------- where things end: the index behind them, or 0 -------- */
@@ -237,6 +237,7 @@ bool facts_read(struct bytes line, struct buf *texts, struct facts *ret_facts)
 {
     struct bytes found[WANTED] = {0};
     struct facts facts;
+    struct bytes id;
     struct bytes type;
     struct value seq;
     struct value at_s;
@@ -245,12 +246,14 @@ bool facts_read(struct bytes line, struct buf *texts, struct facts *ret_facts)
         return false;
     }
     texts->size = 0; /* room for all first: what was handed out must not move */
-    buf_reserve(texts, found[DIFF].size + found[FILE_PATH].size + found[TYPE].size + 1);
+    buf_reserve(texts, found[DIFF].size + found[FILE_PATH].size + found[ID].size +
+                           found[TYPE].size + 1);
     if (!read_number(found[SEQ], &seq) || !read_number(found[TS_CLIENT], &at_s) ||
-        !read_text(found[TYPE], texts, &type)) {
+        !read_text(found[ID], texts, &id) || !read_text(found[TYPE], texts, &type)) {
         return false;
     }
     facts = (struct facts){.seq = value_whole_or(&seq, -1),
+                           .id = id,
                            .type = event_type_by_name(type),
                            .at_s = value_real_or(&at_s, 0)};
     if (facts.type == EVENT_file_edit && (!read_text(found[FILE_PATH], texts, &facts.file_path) ||

@@ -18,6 +18,7 @@
 
 struct facts {
     int64_t      seq;             /* -1: none, or not a whole number */
+    struct bytes id;
     int          type;            /* enum event_type, or -1 */
     double       at_s;            /* ts_client_s, or 0 */
     struct bytes file_path, diff; /* of a file_edit, else empty */

@@ -59,7 +59,7 @@ struct rebuilder *rebuilder_new(struct farm *farm, const char *run)
     rebuilder->run = run;
     rebuilder->validator = validator_new(farm);
     rebuilder->arena = arena_new();
-    /* A clash of two ids cannot be tried again inside a transaction: every id is looked up. */
+    /* A clash of two ids cannot be tried again inside a transaction: every chunk is looked up. */
     rebuilder->validator->batch.careful = true;
     return rebuilder;
 }
@@ -415,6 +415,7 @@ static int rebuild_once(struct attempt *attempt, int64_t seen_us, struct rebuild
     bool                                  keep = false;
     struct err                            none = {0};
 
+    known_forget(&of->validator->batch.known); /* the last one may have been rolled back */
     if (!attempt->there) {
         TRY(traces_want(store, of->arena, &id, &tenant, &seen_us, 1, err));
     }

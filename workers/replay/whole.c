@@ -3,30 +3,63 @@
 
 #include <string.h>
 
+#include "base/keyset.h"
 #include "store/read_store.h"
 #include "store/replay_store.h"
+#include "workers/finalize/facts.h"
 #include "workers/finalize/lines.h"
 
 enum { LINES_AT_ONCE = 1000 };
 
-int whole_chain(const struct whole *whole, const struct trace_record *row, int64_t most,
-                struct chain_head *ret_head, struct err *err)
+/* What the stored lines say themselves. */
+struct told {
+    struct chain_head head;
+    int64_t           seqs;                   /* the low 32 bits, added up */
+    uint8_t           event_keys[HASH_BYTES]; /* SHA-256 of the keys of their ids */
+};
+
+static int read_told(const struct whole *whole, const struct trace_record *row, int64_t most,
+                     struct told *ret_told, struct err *err)
 {
     CLEANUP(lines)
     struct lines *lines = lines_open(whole->store, whole->blob, whole->arena, row->trace_no, -1);
-    struct chain_head head;
-    struct bytes      line;
-    int               there = 1;
+    CLEANUP(sha256) struct sha256 *keys = sha256_new();
+    CLEANUP(buf) struct buf        texts = {0};
+    struct told                    told = {0};
+    struct bytes                   line;
+    int                            there = 1;
 
-    chain_start(&head, whole->hmac, row->id);
-    while ((int64_t)head.events < most && there > 0) {
+    chain_start(&told.head, whole->hmac, row->id);
+    while ((int64_t)told.head.events < most && there > 0) {
+        struct facts facts;
+        uint8_t      hash[HASH_BYTES];
+
         there = lines_next(lines, &line, err);
-        if (there > 0) {
-            chain_append(&head, whole->hmac, line);
+        if (there <= 0) {
+            break;
         }
+        if (!facts_read(line, &texts, &facts)) {
+            return err_set(err, ERR_BLOB_CORRUPT, "stored line %llu is no event",
+                           (unsigned long long)told.head.events);
+        }
+        chain_append(&told.head, whole->hmac, line);
+        told.seqs += facts.seq & UINT32_MAX;
+        sha256_of(facts.id, hash);
+        sha256_add(keys, (struct bytes){hash, KEY_HALF});
     }
     TRY(there);
-    *ret_head = head;
+    sha256_finish(keys, told.event_keys);
+    *ret_told = told;
+    return 0;
+}
+
+int whole_chain(const struct whole *whole, const struct trace_record *row, int64_t most,
+                struct chain_head *ret_head, struct err *err)
+{
+    struct told told;
+
+    TRY(read_told(whole, row, most, &told, err));
+    *ret_head = told.head;
     return 0;
 }
 
@@ -76,24 +109,21 @@ static int add_up_lines(const struct whole *whole, int64_t trace_no, struct inde
 
 /* A look at the rows alone; most damage shows here already. */
 static int check_sums(const struct whole *whole, const struct trace_record *row,
+                      const struct trace_sums *sums, struct indexed *ret_indexed,
                       const char **ret_damage, struct err *err)
 {
-    struct trace_sums sums;
-    struct indexed    indexed;
+    struct indexed indexed;
 
-    TRY(trace_sums_read(whole->store, whole->arena, row->trace_no, &sums, err));
     if (add_up_lines(whole, row->trace_no, &indexed, err) < 0) {
         return damage_or_outage(whole, ret_damage, err);
     }
     const struct sum all[] = {
-        {"heads of an opened trace", sums.head, row->opened},
-        {"events in chained chunks", sums.chunk_events, row->num_events},
-        {"event ids", sums.events, row->num_events},
+        {"heads of an opened trace", sums->head, row->opened},
+        {"events in chained chunks", sums->chunk_events, row->num_events},
         {"indexed lines", indexed.lines, row->num_events},
-        {"bytes of indexed lines", indexed.bytes, sums.chunk_bytes},
-        {"seqs of indexed lines, added up", indexed.seqs, sums.event_seqs},
-        {"pending chunks", sums.pending_chunks, row->pending_chunks},
-        {"events in pending chunks", sums.pending_events, row->pending_events},
+        {"bytes of indexed lines", indexed.bytes, sums->chunk_bytes},
+        {"pending chunks", sums->pending_chunks, row->pending_chunks},
+        {"events in pending chunks", sums->pending_events, row->pending_events},
     };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (all[i].is != all[i].should) {
@@ -102,25 +132,33 @@ static int check_sums(const struct whole *whole, const struct trace_record *row,
             return 0;
         }
     }
+    *ret_indexed = indexed;
     return 0;
 }
 
 int whole_check(const struct whole *whole, const struct trace_record *row, const char **ret_damage,
                 struct err *err)
 {
-    struct chain_head head;
+    struct trace_sums sums;
+    struct indexed    indexed = {0};
+    struct told       told;
 
     *ret_damage = NULL;
-    TRY(check_sums(whole, row, ret_damage, err));
-    if (*ret_damage != NULL || row->num_events == 0) {
+    TRY(trace_sums_read(whole->store, whole->arena, row->trace_no, &sums, err));
+    TRY(check_sums(whole, row, &sums, &indexed, ret_damage, err));
+    if (*ret_damage != NULL) {
         return 0;
     }
-    if (whole_chain(whole, row, INT64_MAX, &head, err) < 0) {
+    if (read_told(whole, row, INT64_MAX, &told, err) < 0) {
         return damage_or_outage(whole, ret_damage, err);
     }
-    if ((int64_t)head.events != row->num_events || !row->chained ||
-        memcmp(head.hash, row->chain_head, HASH_BYTES) != 0) {
+    if ((int64_t)told.head.events != row->num_events || row->chained != (row->num_events > 0) ||
+        (row->chained && memcmp(told.head.hash, row->chain_head, HASH_BYTES) != 0)) {
         *ret_damage = "the stored lines do not give the chain head";
+    } else if (told.seqs != indexed.seqs) {
+        *ret_damage = "the stored lines have other seqs than their index";
+    } else if (memcmp(told.event_keys, sums.event_keys, HASH_BYTES) != 0) {
+        *ret_damage = "the stored lines have other ids than the keys of their events";
     }
     return 0;
 }

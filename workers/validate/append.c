@@ -78,28 +78,20 @@ int append_read(struct entry *entry, const struct value *body, const struct chun
 static int find_known(struct batch *batch, const struct trace *trace, const struct pr_batch *sent,
                       bool **ret_known, struct err *err)
 {
-    const struct event_record *chained = (const struct event_record *)batch->events.data;
-    uint8_t(*keys)[16] = arena_get(batch->arena, (sent->event_count + 1) * sizeof(*keys));
-    bool *known = NULL;
+    CLEANUP(keyset) struct keyset own = {0};
+    struct keyset                *known = NULL;
+    bool                         *list = arena_zero(batch->arena, sent->event_count + 1, sizeof(*list));
 
-    for (size_t i = 0; i < sent->event_count; i++) {
-        memcpy(keys[i], sent->events[i].key, sizeof(keys[i]));
-    }
+    *ret_known = list;
     if (sent->event_count == 0) {
-        *ret_known = arena_zero(batch->arena, 1, sizeof(bool));
         return 0;
     }
-    TRY(events_known(batch->store, batch->arena, trace->row.trace_no, (const uint8_t(*)[16])keys,
-                     sent->event_count, &known, err));
-    keyset_follow(&batch->keyset, chained, batch_event_count(batch));
+    TRY(batch_known(batch, trace, &known, err));
     for (size_t i = 0; i < sent->event_count; i++) {
-        known[i] = known[i] || sent->events[i].known ||
-                   keyset_holds(&batch->keyset, chained, trace->row.trace_no, keys[i]);
-        for (size_t j = 0; j < i && !known[i]; j++) {
-            known[i] = memcmp(keys[i], keys[j], sizeof(keys[i])) == 0;
-        }
+        const struct pr_event *event = &sent->events[i];
+
+        list[i] = event->known || keyset_holds(known, event->key) || !keyset_add(&own, event->key);
     }
-    *ret_known = known;
     return 0;
 }
 

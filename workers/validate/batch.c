@@ -11,10 +11,9 @@ void batch_done(struct batch *batch)
 {
     arena_free(batch->arena);
     buf_done(&batch->lines);
-    buf_done(&batch->events);
     buf_done(&batch->artifacts);
     buf_done(&batch->dead);
-    keyset_done(&batch->keyset);
+    known_done(&batch->known);
 }
 
 static void begin_anew(struct batch *batch)
@@ -24,10 +23,9 @@ static void begin_anew(struct batch *batch)
     }
     arena_reset(batch->arena);
     batch->lines.size = 0;
-    batch->events.size = 0;
     batch->artifacts.size = 0;
     batch->dead.size = 0;
-    keyset_clear(&batch->keyset);
+    known_begin(&batch->known);
     batch->traces = NULL;
     batch->trace_count = 0;
     batch->keys = NULL;
@@ -51,6 +49,11 @@ static const char *trace_of(const struct entry *entry)
     return entry->in->to.trace;
 }
 
+static bool may_grow(const struct entry *entry)
+{
+    return entry->in->message.kind == MESSAGE_CHUNK || entry->in->message.kind == MESSAGE_BATCH;
+}
+
 /* One for each name in the sorted entries. */
 static void list_traces(struct batch *batch)
 {
@@ -64,6 +67,7 @@ static void list_traces(struct batch *batch)
             trace->row.tenant = batch->entries[i]->in->to.tenant;
             trace->row.opened_us = batch->entries[i]->in->message.at_us;
         }
+        batch->traces[batch->trace_count - 1].grows |= may_grow(batch->entries[i]);
     }
 }
 
@@ -244,6 +248,28 @@ static int load_behind(struct batch *batch, struct err *err)
     return 0;
 }
 
+/* Asked of the first trace that needs it, with those that may need it next. */
+int batch_known(struct batch *batch, const struct trace *trace, struct keyset **ret_keys,
+                struct err *err)
+{
+    const struct trace         *end = batch->traces + batch->trace_count;
+    const struct trace_record **rows;
+    size_t                      count = 1;
+
+    *ret_keys = known_find(&batch->known, batch->store, &trace->row);
+    if (*ret_keys != NULL) {
+        return 0;
+    }
+    rows = arena_get(batch->arena, (size_t)(end - trace) * sizeof(*rows));
+    rows[0] = &trace->row;
+    for (const struct trace *next = trace + 1; next < end; next++) {
+        if (next->grows) {
+            rows[count++] = &next->row;
+        }
+    }
+    return known_get(&batch->known, batch->store, batch->arena, rows, count, ret_keys, err);
+}
+
 static struct key_record key_of(const struct entry *entry)
 {
     struct key_record key = {
@@ -416,6 +442,14 @@ static int take_all(struct batch *batch, struct err *err)
     return 0;
 }
 
+static void keep_known(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->trace_count; i++) {
+        known_keep(&batch->known, &batch->traces[i].row);
+    }
+    known_trim(&batch->known);
+}
+
 /* Under the locks of all its traces. */
 static int work(struct batch *batch, struct err *err)
 {
@@ -433,7 +467,9 @@ static int attempt(struct batch *batch, struct err *err)
 
     TRY(want_traces(batch, err));
     TRY(work(batch, err));
-    return store_commit(transaction, err);
+    TRY(store_commit(transaction, err));
+    keep_known(batch);
+    return 0;
 }
 
 int batch_run(struct batch *batch, struct err *err)
@@ -462,5 +498,7 @@ int batch_run_inside(struct batch *batch, struct err *err)
         return err_set(err, ERR_BUG, "%zu of %zu traces are there to be worked on", found,
                        batch->trace_count);
     }
-    return work(batch, err);
+    TRY(work(batch, err));
+    keep_known(batch);
+    return 0;
 }

@@ -22,7 +22,7 @@
 #include "trace/chain.h"
 #include "workers/segment.h"
 #include "workers/validate/intake.h"
-#include "workers/validate/keyset.h"
+#include "workers/validate/known.h"
 
 /* A chunk of a trace, as this attempt sees it. */
 struct record {
@@ -37,6 +37,7 @@ struct record {
 struct trace {
     struct trace_record row;
     bool                there; /* row was locked */
+    bool                grows; /* it may be given events */
     bool                changed;
     struct record     **records; /* known before, then new; in the attempt's arena */
     size_t              record_count, record_room;
@@ -55,10 +56,11 @@ struct batch {
     int64_t            events_most; /* in a trace */
     int64_t            drain_most;  /* bytes of pending payloads chained in one attempt */
     int64_t            keep_most;   /* bytes of lines that stay in the rows of their chunks */
+    struct known       known;       /* which events the traces have */
 
     struct entry **entries; /* sorted by trace, then by seq in the stream */
     size_t         count;
-    bool           careful; /* look every chunk and event id up: one of them is taken */
+    bool           careful; /* look every chunk up: the place or id of one is taken */
     bool           buried;  /* what is refused at its turn is in the dead letters already */
 
     /* of one attempt */
@@ -68,10 +70,8 @@ struct batch {
     struct key_record *keys; /* known before, then new */
     size_t             key_count, key_known;
     struct buf         lines;                    /* the segment, or what the rows keep */
-    struct buf         events;                   /* struct event_record */
     struct buf         artifacts;                /* struct artifact_record */
     struct buf         dead;                     /* struct dead_record */
-    struct keyset      keyset;                   /* of events */
     char               segment_key[SEGMENT_KEY]; /* "": no object was put */
     int64_t            drained;
     struct tally       tally;
@@ -79,19 +79,19 @@ struct batch {
 
 void batch_done(struct batch *batch);
 
-/* One attempt at all entries. On -1 nothing happened; STORE_CLASH with the constraint EVENTS_ONCE
- * (or CHUNKS_PLACE, CHUNKS_ONCE) asks for another attempt with `careful`. On 0 each entry says what became of it. */
+/* One attempt at all entries. On -1 nothing happened; STORE_CLASH with the constraint CHUNKS_PLACE or
+ * CHUNKS_ONCE asks for another attempt with `careful`. On 0 each entry says what became of it. */
 WARN_UNUSED int batch_run(struct batch *batch, struct err *err);
 
 /* The same inside the caller's transaction, for traces that are there: nothing is committed, and
  * what is done when it fails is the caller's to roll back. No other attempt can follow: `careful`
- * first. */
+ * first, and batch->known knows nothing when the transaction begins. */
 WARN_UNUSED int batch_run_inside(struct batch *batch, struct err *err);
 
-static inline size_t batch_event_count(const struct batch *batch)
-{
-    return batch->events.size / sizeof(struct event_record);
-}
+/* The keys of the trace's events; who adds to one adds to the other. Valid until the next trace's are
+ * asked for. */
+WARN_UNUSED int batch_known(struct batch *batch, const struct trace *trace,
+                            struct keyset **ret_keys, struct err *err);
 
 /* -------- order.c: -1 only when the whole attempt failed; what is wrong with the entry is in it
  * -------- */

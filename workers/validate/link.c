@@ -76,11 +76,7 @@ void link_hold(struct batch *batch, struct trace *trace, struct record *record)
 static void event_put(struct batch *batch, struct trace *trace, struct chain_head *head,
                       struct buf *index, const struct chunk_event *event)
 {
-    struct event_record row = {.trace_no = trace->row.trace_no, .seq = event->seq};
-
-    memcpy(row.key, event->key, sizeof(row.key));
     chain_append(head, batch->hmac, event->line);
-    buf_put(&batch->events, (struct bytes){(const uint8_t *)&row, sizeof(row)});
     buf_put(&batch->lines, event->line);
     buf_put_byte(&batch->lines, '\n');
     line_index_put(index, index->size == 0 ? event->seq : trace->row.last_seq, event->seq,
@@ -112,36 +108,6 @@ static struct chunk_refusal refusal_of(struct batch *batch, const struct trace *
     return refusal;
 }
 
-/* Which of the content's events the trace has already. They can't be there when the chunk lies
- * wholly above the last seq, unless somebody uses an id twice: then COPY clashes, and careful is
- * set. */
-static int known_events(struct batch *batch, const struct trace *trace,
-                        const struct content *content, bool **ret_known, struct err *err)
-{
-    const struct event_record *chained;
-    uint8_t(*keys)[16];
-    bool *known = NULL;
-
-    if (content->event_count == 0 ||
-        (!batch->careful && content->events[0].seq > trace->row.last_seq)) {
-        *ret_known = arena_zero(batch->arena, content->event_count, sizeof(bool));
-        return 0;
-    }
-    keys = arena_get(batch->arena, content->event_count * sizeof(*keys));
-    for (size_t i = 0; i < content->event_count; i++) {
-        memcpy(keys[i], content->events[i].key, sizeof(keys[i]));
-    }
-    TRY(events_known(batch->store, batch->arena, trace->row.trace_no, (const uint8_t(*)[16])keys,
-                     content->event_count, &known, err));
-    chained = (const struct event_record *)batch->events.data;
-    keyset_follow(&batch->keyset, chained, batch_event_count(batch));
-    for (size_t i = 0; i < content->event_count; i++) {
-        known[i] = known[i] || keyset_holds(&batch->keyset, chained, trace->row.trace_no, keys[i]);
-    }
-    *ret_known = known;
-    return 0;
-}
-
 /* -------------------------------- one chunk -------------------------------- */
 
 /* What linking came to. */
@@ -151,17 +117,21 @@ struct outcome {
     int64_t               added, duplicate;
     int64_t               first_seq; /* of those added */
     struct bytes          lines;     /* where they lie; data NULL: none was added */
+    struct bytes          event_keys; /* of those */
 };
 
 static int link_events(struct batch *batch, struct trace *trace, const struct content *content,
                        struct outcome *ret_outcome, struct err *err)
 {
-    struct outcome    out = {0};
-    struct chain_head head = {.events = (uint64_t)trace->row.num_events};
+    struct outcome          out = {0};
+    struct chain_head       head = {.events = (uint64_t)trace->row.num_events};
     CLEANUP(buf) struct buf index = {0};
-    bool                   *known = NULL;
+    struct keyset          *known = NULL;
+    uint8_t                *keys = arena_get(batch->arena, content->event_count * KEY_HALF);
 
-    TRY(known_events(batch, trace, content, &known, err));
+    if (content->event_count > 0) {
+        TRY(batch_known(batch, trace, &known, err));
+    }
     out.refusals = arena_get(batch->arena, (content->refusal_count + content->event_count) *
                                                sizeof(*out.refusals));
     if (content->refusal_count > 0) {
@@ -176,7 +146,7 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         const struct chunk_event *event = &content->events[i];
         bool                      full = trace->row.num_events >= batch->events_most;
 
-        if (known[i]) {
+        if (keyset_holds(known, event->key)) {
             out.duplicate++;
         } else if (event->seq <= trace->row.last_seq || full) {
             out.refusals[out.refusal_count++] =
@@ -184,6 +154,8 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         } else {
             out.first_seq = out.added == 0 ? event->seq : out.first_seq;
             event_put(batch, trace, &head, &index, event);
+            (void)keyset_add(known, event->key);
+            memcpy(keys + out.added * KEY_HALF, event->key, KEY_HALF);
             out.added++;
         }
     }
@@ -194,6 +166,7 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         memcpy(trace->row.chain_head, head.hash, sizeof(head.hash));
         trace->row.chained = true;
         out.lines = arena_bytes(batch->arena, buf_bytes(&index));
+        out.event_keys = (struct bytes){keys, (size_t)out.added * KEY_HALF};
     }
     *ret_outcome = out;
     return 0;
@@ -250,6 +223,7 @@ int link_chunk(struct batch *batch, struct trace *trace, struct record *record, 
     record->row.seg_length = (int64_t)batch->lines.size - offset;
     record->row.first_seq = out.first_seq;
     record->row.lines = out.lines;
+    record->row.event_keys = out.event_keys;
     trace->row.next_chunk_seq = record->row.chunk_seq + 1;
     put_artifacts(batch, trace, record);
     count_outcome(&batch->tally, &out);

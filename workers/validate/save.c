@@ -106,8 +106,7 @@ static int save_traces(struct batch *batch, struct err *err)
 }
 
 /* What only few batches have comes first: a statement that is sent for the first time waits for
- * those before it. Events last: a COPY of many is still under way when this returns, and nothing
- * can be sent behind it. */
+ * those before it. */
 static int save_rows(struct batch *batch, struct err *err)
 {
     size_t artifacts = batch->artifacts.size / sizeof(struct artifact_record);
@@ -127,10 +126,6 @@ static int save_rows(struct batch *batch, struct err *err)
     }
     TRY(save_traces(batch, err));
     TRY(save_chunks(batch, err));
-    if (batch_event_count(batch) > 0) {
-        TRY(events_add(batch->store, batch->arena, (const struct event_record *)batch->events.data,
-                       batch_event_count(batch), err));
-    }
     return store_push(batch->store, err);
 }
 

@@ -74,6 +74,7 @@ struct validator *validator_new(const struct farm *farm)
     validator->batch.events_most = config->trace_events_max;
     validator->batch.drain_most = config->batch_bytes;
     validator->batch.keep_most = config->keep_lines;
+    validator->batch.known.most = (size_t)config->known_ids;
     return validator;
 }
 
@@ -154,8 +155,14 @@ static void count(const struct tally *tally)
 
 static bool id_was_taken(const char *constraint)
 {
-    return strcmp(constraint, EVENTS_ONCE) == 0 || strcmp(constraint, CHUNKS_PLACE) == 0 ||
-           strcmp(constraint, CHUNKS_ONCE) == 0;
+    return strcmp(constraint, CHUNKS_PLACE) == 0 || strcmp(constraint, CHUNKS_ONCE) == 0;
+}
+
+static void count_read(struct known *known)
+{
+    metric_add(METRIC_validate_ids_read, 0, known->read - known->counted);
+    known->counted = known->read;
+    metric_set(METRIC_validate_ids_bytes, 0, (int64_t)known->bytes);
 }
 
 /* One round of all entries, tried again while others get in the way. */
@@ -166,6 +173,7 @@ static int run(struct batch *batch, struct err *err)
         err_clear(err);
         if (batch_run(batch, err) == 0) {
             count(&batch->tally);
+            count_read(&batch->known);
             return 0;
         }
         if (err->code != ERR_STORE_CLASH || attempt == ATTEMPTS) {

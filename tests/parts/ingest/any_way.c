@@ -13,7 +13,7 @@ enum { CHUNKS = 24, DELIVERIES = 60 };
 
 static const struct statement forget = {"forget",
                                         "TRUNCATE traces, trace_heads, segments, trace_chunks, "
-                                        "trace_events, artifacts, idempotency_keys"
+                                        "artifacts, idempotency_keys"
                                         " CASCADE",
                                         0};
 

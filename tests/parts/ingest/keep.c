@@ -118,7 +118,7 @@ TEST(keep, lines_in_rows_and_in_segments_make_one_document)
         if (round == 0) {
             static const struct statement forget = {
                 "keep_forget",
-                "TRUNCATE traces, trace_heads, segments, trace_chunks, trace_events,"
+                "TRUNCATE traces, trace_heads, segments, trace_chunks,"
                 " artifacts, idempotency_keys CASCADE",
                 0};
 

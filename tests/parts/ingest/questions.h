@@ -6,7 +6,8 @@
 #define PRT_TESTS_INGEST_QUESTIONS_H
 
 #define EVENTS_OF                                                                                  \
-    "SELECT count(*) FROM trace_events e JOIN traces t USING (trace_no) WHERE t.trace_id = $1"
+    "SELECT coalesce(sum(octet_length(event_keys)), 0) / 16 FROM trace_chunks c"                    \
+    " JOIN traces t USING (trace_no) WHERE t.trace_id = $1"
 #define NUM_EVENTS     "SELECT num_events FROM traces WHERE trace_id = $1"
 #define NEXT_CHUNK     "SELECT next_chunk_seq FROM traces WHERE trace_id = $1"
 #define PENDING        "SELECT pending_chunks FROM traces WHERE trace_id = $1"

@@ -74,6 +74,7 @@ static const struct config settings = {
     .id_max = 128,
     .path_max = 4096,
     .trace_events_max = 100000,
+    .known_ids = 1 << 20,
     .batch_bytes = 8 << 20,
     .complete_wait = 30000,
     .redact = true,

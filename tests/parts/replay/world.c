@@ -20,6 +20,7 @@ static const struct config settings = {
     .id_max = 128,
     .path_max = 4096,
     .trace_events_max = 100000,
+    .known_ids = 1 << 20,
     .batch_bytes = 8 << 20,
     .batch_messages = 4,
     .complete_wait = 30000,
@@ -272,10 +273,8 @@ const char *derived(struct world *world)
         "SELECT concat_ws(' ', chunk_seq, status, seg_length, received_us, stream_seq, num_events, "
         "http,"
         " chunk_id, encode(content_hash, 'hex'), verdict, redactions, encode(payload, 'hex'),"
-        " first_seq, encode(lines, 'hex'))"
+        " first_seq, encode(lines, 'hex'), encode(event_keys, 'hex'))"
         " FROM trace_chunks WHERE trace_no = $1::bigint ORDER BY chunk_seq",
-        "SELECT concat_ws(' ', seq, event_key) FROM trace_events"
-        " WHERE trace_no = $1::bigint ORDER BY seq",
     };
     CLEANUP(buf) struct buf all = {0};
 

@@ -98,19 +98,16 @@ TEST(pipeline, statements_are_done_in_the_order_in_which_they_were_sent)
 TEST(pipeline, one_that_fails_is_told_by_whatever_waits_next_and_nothing_of_it_stays)
 {
     CLEANUP(bench) struct bench bench = bench_new();
-    struct copy                *copy = NULL;
     struct err                  err = {0};
 
-    for (int how = 0; how < 4; how++) {
+    for (int how = 0; how < 3; how++) {
         CHECK_WORKS(store_begin(bench.store, &err));
         for (int i = 0; i < 5; i++) {
             CHECK_WORKS(send(&bench, &add, i == 3 ? 1 : i, 1, &err));
         }
         CHECK_FAILS(how == 0   ? store_wait(bench.store, &err)
                     : how == 1 ? store_commit(bench.store, &err)
-                    : how == 2 ? store_run(bench.store, &sum, NULL, NULL, &err)
-                               : copy_open(&copy, bench.store,
-                                           "COPY step (id) FROM STDIN (FORMAT binary)", 1, &err),
+                               : store_run(bench.store, &sum, NULL, NULL, &err),
                     ERR_STORE_CLASH);
         CHECK_TEXT(store_clash_constraint(bench.store), "step_once");
         CHECK(strstr(err.story, "add:") != NULL);
@@ -143,45 +140,6 @@ TEST(pipeline, what_was_sent_and_never_waited_for_is_rolled_back)
     store_rollback(bench.store);
     check_sum(&bench, 0, 0);
     CHECK_FAILS(send(&bench, &add, 1, 1, &err), ERR_BUG); /* outside a transaction */
-}
-
-TEST(pipeline, a_copy_comes_behind_what_was_sent_before_it)
-{
-    CLEANUP(bench) struct bench bench = bench_new();
-    struct copy                *copy = NULL;
-    struct err                  err = {0};
-
-    CHECK_WORKS(store_begin(bench.store, &err));
-    CHECK_WORKS(send(&bench, &add, 1, 1, &err));
-    CHECK_WORKS(
-        copy_open(&copy, bench.store, "COPY step (id, was) FROM STDIN (FORMAT binary)", 2, &err));
-    copy_row(copy);
-    copy_whole(copy, 2);
-    copy_whole(copy, 3);
-    CHECK_WORKS(copy_finish(copy, &err));
-    CHECK_WORKS(send(&bench, &add, 5, 1, &err));
-    CHECK_WORKS(store_commit(bench.store, &err));
-    check_sum(&bench, 3, 2 * 3 + 5 * 2);
-}
-
-TEST(pipeline, a_copy_that_nobody_waited_for_is_rolled_back)
-{
-    CLEANUP(bench) struct bench bench = bench_new();
-    struct copy                *copy = NULL;
-    struct err                  err = {0};
-
-    for (int clashes = 0; clashes < 2; clashes++) {
-        CHECK_WORKS(store_begin(bench.store, &err));
-        CHECK_WORKS(
-            copy_open(&copy, bench.store, "COPY step (id) FROM STDIN (FORMAT binary)", 1, &err));
-        for (int i = 0; i < 2; i++) {
-            copy_row(copy);
-            copy_whole(copy, clashes == 1 ? 7 : i);
-        }
-        CHECK_WORKS(copy_finish(copy, &err));
-        store_rollback(bench.store);
-        check_sum(&bench, 0, 0);
-    }
 }
 
 TEST(pipeline, what_was_pushed_is_done_while_nobody_waits_for_it)

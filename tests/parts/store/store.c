@@ -152,9 +152,9 @@ TEST(store, hands_whole_arrays_to_unnest)
 {
     static const struct statement many = {
         "many",
-        "INSERT INTO thing (id, name, bin, key)"
-        " SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[])",
-        4};
+        "INSERT INTO thing (id, name, bin)"
+        " SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[])",
+        3};
     static const struct statement joined = {
         "joined",
         "SELECT string_agg(id || coalesce(name, '-') || length(bin), ',' ORDER BY id) FROM thing",
@@ -169,18 +169,15 @@ TEST(store, hands_whole_arrays_to_unnest)
     int64_t                      ids[] = {3, 1, 2};
     struct bytes                 names[] = {BYTES("c"), {NULL, 0}, BYTES("")};
     struct bytes                 bins[] = {BYTES("xyz"), BYTES(""), BYTES("\0")};
-    uint8_t                      keys[3][16] = {{1}, {2}, {3}};
 
     args_whole_array(&args, ids, 3);
     args_text_array(&args, names, 3);
     args_bin_array(&args, bins, 3);
-    args_uuid_array(&args, (const uint8_t(*)[16])keys, 3);
     CHECK_WORKS(store_run(store, &many, &args, &told, &err));
     CHECK_NUMBER(rows_affected(told), 3);
     args_whole_array(&empty, NULL, 0);
     args_text_array(&empty, NULL, 0);
     args_bin_array(&empty, NULL, 0);
-    args_uuid_array(&empty, NULL, 0);
     CHECK_WORKS(store_run(store, &many, &empty, NULL, &err));
     CHECK_WORKS(store_run(store, &joined, NULL, &rows, &err));
     CHECK_TEXT(rows_text(rows, 0, 0), "1-0,21,3c3");
@@ -241,75 +238,6 @@ TEST(store, names_the_constraint_that_clashed)
     CHECK_TEXT(store_clash_constraint(store), "thing_key");
 }
 
-TEST(store, copies_rows_in_binary)
-{
-    static const struct statement total = {
-        "total",
-        "SELECT count(*), sum(id)::bigint, min(length(name))::bigint, count(flag), "
-        "max(small)::bigint,"
-        " max(number)::bigint FROM thing",
-        0};
-    struct err                   err = {0};
-    CLEANUP(store) struct store *store = store_here(NULL);
-    CLEANUP(rows) struct rows   *rows = NULL;
-    struct copy                 *copy = NULL;
-    const char *sql = "COPY thing (id, name, small, number, flag) FROM STDIN (FORMAT binary)";
-
-    CHECK_FAILS(copy_open(&copy, store, sql, 5, &err), ERR_BUG); /* outside a transaction */
-    CHECK_WORKS(store_begin(store, &err));
-    CHECK_WORKS(copy_open(&copy, store, sql, 5, &err));
-    for (int i = 1; i <= 20000; i++) { /* several blocks */
-        copy_row(copy);
-        copy_whole(copy, i);
-        copy_bytes(copy, BYTES("hello"));
-        copy_small(copy, 7);
-        copy_int(copy, i);
-        copy_null(copy);
-    }
-    CHECK_WORKS(copy_finish(copy, &err));
-    CHECK_WORKS(store_commit(store, &err));
-    CHECK_WORKS(store_run(store, &total, NULL, &rows, &err));
-    CHECK_NUMBER(rows_whole(rows, 0, 0), 20000);
-    CHECK_NUMBER(rows_whole(rows, 0, 1), 20000LL * 20001 / 2);
-    CHECK_NUMBER(rows_whole(rows, 0, 2), 5);
-    CHECK_NUMBER(rows_whole(rows, 0, 3), 0);
-    CHECK_NUMBER(rows_whole(rows, 0, 4), 7);
-    CHECK_NUMBER(rows_whole(rows, 0, 5), 20000);
-}
-
-TEST(store, a_copy_that_clashes_leaves_nothing_and_names_the_constraint)
-{
-    struct err                   err = {0};
-    CLEANUP(store) struct store *store = store_here(NULL);
-    struct copy                 *copy = NULL;
-
-    CHECK_WORKS(store_begin(store, &err));
-    CHECK_WORKS(
-        copy_open(&copy, store, "COPY thing (id, key) FROM STDIN (FORMAT binary)", 2, &err));
-    for (int i = 0; i < 2; i++) {
-        copy_row(copy);
-        copy_whole(copy, i);
-        copy_bytes(copy, (struct bytes){one_key, 16});
-    }
-    CHECK_WORKS(copy_finish(copy, &err));
-    CHECK_FAILS(store_wait(store, &err), ERR_STORE_CLASH);
-    CHECK_TEXT(store_clash_constraint(store), "thing_key");
-    store_rollback(store);
-    CHECK_NUMBER(count_rows(store), 0);
-}
-
-TEST(store, an_empty_copy_works)
-{
-    struct err                   err = {0};
-    CLEANUP(store) struct store *store = store_here(NULL);
-    struct copy                 *copy = NULL;
-
-    CHECK_WORKS(store_begin(store, &err));
-    CHECK_WORKS(copy_open(&copy, store, "COPY thing (id) FROM STDIN (FORMAT binary)", 1, &err));
-    CHECK_WORKS(copy_finish(copy, &err));
-    CHECK_WORKS(store_commit(store, &err));
-}
-
 TEST(store, connects_anew_after_the_server_was_killed)
 {
     struct err                   err = {0};
@@ -341,26 +269,6 @@ TEST(store, nothing_of_a_broken_transaction_slips_into_the_next_connection)
     CHECK_FAILS(add_row(store, 3, &err), ERR_STORE_DOWN); /* the server is there again */
     CHECK_FAILS(store_commit(store, &err), ERR_STORE_DOWN);
     store_rollback(store);
-    CHECK_NUMBER(count_rows(store), 0);
-}
-
-TEST(store, a_copy_over_a_broken_connection_says_so)
-{
-    struct err                   err = {0};
-    CLEANUP(store) struct store *store = store_here(NULL);
-    struct copy                 *copy = NULL;
-
-    CHECK_WORKS(store_begin(store, &err));
-    CHECK_WORKS(copy_open(&copy, store, "COPY thing (id) FROM STDIN (FORMAT binary)", 1, &err));
-    postgres_kill();
-    for (int i = 0; i < 100000; i++) {
-        copy_row(copy);
-        copy_whole(copy, i);
-    }
-    CHECK(copy_finish(copy, &err) < 0 || store_wait(store, &err) < 0);
-    CHECK(err.code == ERR_STORE_DOWN);
-    store_rollback(store);
-    CHECK(postgres_start_again());
     CHECK_NUMBER(count_rows(store), 0);
 }
 
