@@ -182,6 +182,60 @@ static void info_free(jsStreamInfo *info)
 }
 DEFINE_CLEANUP(info, jsStreamInfo *, info_free)
 
+/* The database keeps sequences of PRT_INGEST, and the higher of two was sent later. One that is made
+ * anew because it was lost must go on above them, or what is sent now would pass for older than what was
+ * there. So it begins at the time it was made at, in microseconds: no stream ever holds a message for
+ * each of them. A server before 2.10 cannot be told where to begin, but every one goes on behind what
+ * it was told to purge. Until then the stream hears nothing: a message stored meanwhile would be purged. */
+static bool is_remembered(const struct stream_row *row)
+{
+    return strcmp(row->name, "PRT_INGEST") == 0;
+}
+
+#define SUBJECT_UNHEARD "prt.begin.PRT_INGEST"
+
+static bool begins(const jsStreamInfo *info)
+{
+    return info->Config->SubjectsLen == 1 && strcmp(info->Config->Subjects[0], SUBJECT_UNHEARD) == 0;
+}
+
+/* Another process may be doing the same: for both it is the same time. */
+static int begin_above(struct stream *stream, const jsStreamInfo *info, struct err *err)
+{
+    jsOptions  options;
+    jsErrCode  code = 0;
+    natsStatus status;
+
+    if (info->State.LastSeq > 0) {
+        return 0; /* done, by who died before the stream heard its subjects */
+    }
+    (void)jsOptions_Init(&options);
+    options.Wait = STREAM_WAIT_MS;
+    options.Stream.Purge.Sequence = (uint64_t)(info->Created / 1000);
+    status = js_PurgeStream(stream->js, info->Config->Name, &options, &code);
+    return status == NATS_OK ? 0
+                             : setup_failed(err, status, code, "beginning stream", info->Config->Name);
+}
+
+static int make_stream(struct stream *stream, const struct stream_row *row, jsStreamConfig *should,
+                       jsStreamInfo **ret_info, struct err *err)
+{
+    const char *subject = should->Subjects[0];
+    jsErrCode   code = 0;
+    natsStatus  status;
+
+    if (is_remembered(row)) {
+        should->Subjects[0] = SUBJECT_UNHEARD;
+    }
+    status = js_AddStream(ret_info, stream->js, should, NULL, &code);
+    should->Subjects[0] = subject;
+    if (code == JSStreamNameExistErr) { /* somebody else made it meanwhile */
+        code = 0;
+        status = js_GetStreamInfo(ret_info, stream->js, row->name, NULL, &code);
+    }
+    return status == NATS_OK ? 0 : setup_failed(err, status, code, "making stream", row->name);
+}
+
 static int setup_stream(struct stream *stream, const struct stream_row *row, struct err *err)
 {
     const char                 *subjects[1];
@@ -195,19 +249,8 @@ static int setup_stream(struct stream *stream, const struct stream_row *row, str
     config_fill(&should, row, &stream->settings, subjects);
     status = js_GetStreamInfo(&info, stream->js, row->name, NULL, &code);
     if (code == JSStreamNotFoundErr || status == NATS_NOT_FOUND) {
-        code = 0;
-        status = js_AddStream(NULL, stream->js, &should, NULL, &code);
-        if (status == NATS_OK) {
-            return 0;
-        }
-        if (code != JSStreamNameExistErr) {
-            return setup_failed(err, status, code, "making stream", row->name);
-        }
-        /* Somebody else made it meanwhile. */
-        code = 0;
-        status = js_GetStreamInfo(&info, stream->js, row->name, NULL, &code);
-    }
-    if (status != NATS_OK) {
+        TRY(make_stream(stream, row, &should, &info, err));
+    } else if (status != NATS_OK) {
         return setup_failed(err, status, code, "looking at stream", row->name);
     }
     if (should.Replicas > 1 && info->Cluster == NULL) {
@@ -215,6 +258,9 @@ static int setup_stream(struct stream *stream, const struct stream_row *row, str
     }
     if (config_same(info->Config, &should, &property)) {
         return 0;
+    }
+    if (begins(info)) {
+        TRY(begin_above(stream, info, err));
     }
     if (property.fixed) {
         return config_wrong(err, row->name, &property);

@@ -7,7 +7,7 @@
 export PRT_COMPLETE_WAIT=2s
 farm_up_to_stop
 open_trace
-ingested() { [ "$(prt --json status | jq '.streams[] | select(.stream == "PRT_INGEST") | .last_seq')" = "$1" ]; }
+ingested() { [ "$(prt --json status | jq '.streams[] | select(.stream == "PRT_INGEST") | .messages')" = "$1" ]; }
 is() { [ "$(db "SELECT status FROM traces WHERE trace_id = '$trace'")" = "$1" ]; }
 handed_out_again() { [ "$(stage redelivered)" -gt 0 ] || is finalized; }
 

@@ -97,6 +97,41 @@ TEST(server, that_lost_its_streams_gets_them_again_from_setup)
     msg_free(msg);
 }
 
+static uint64_t publish_one(struct stream *stream)
+{
+    const struct publication one = {.subject = "prt.ingest.acme.t.artifact", .body = BYTES("x")};
+    struct err               err = {0};
+    uint64_t                 seq = 0;
+
+    CHECK_WORKS(stream_publish(stream, &one, &seq, &err));
+    return seq;
+}
+
+/* The database knows sequences of the stream that was lost, and takes the higher one for the later. */
+TEST(server, that_lost_its_streams_goes_on_above_the_sequences_it_had)
+{
+    CLEANUP(stream) struct stream *stream = world_stream();
+    struct err                     err = {0};
+    uint64_t                       before = 0;
+
+    for (int i = 0; i < 3; i++) {
+        before = publish_one(stream);
+    }
+    jetstream_kill();
+    jetstream_wipe();
+    CHECK(jetstream_start_again());
+    CHECK(wait_for(answers, stream));
+    CHECK_WORKS(stream_setup(stream, &err));
+    CHECK(publish_one(stream) > before);
+
+    before = publish_one(stream);
+    jetstream_kill(); /* with what it had: it goes on where it was */
+    CHECK(jetstream_start_again());
+    CHECK(wait_for(answers, stream));
+    CHECK_WORKS(stream_setup(stream, &err));
+    CHECK_NUMBER(publish_one(stream), before + 1);
+}
+
 TEST(server, one_of_several_in_the_list_is_enough)
 {
     CLEANUP(stream) struct stream *stream = NULL;
