@@ -19,8 +19,11 @@ struct piece {
     struct segment_record segment;
 };
 
-static int point_rows(struct store *store, const struct trace_record *trace,
-                      const struct piece *piece, struct err *err)
+/* The object is put inside the transaction: the database ends one that stands still for a minute, and
+ * a sweep takes no younger object. Put before it, it could be swept while this process stands still,
+ * and then its lines would be nowhere. */
+static int move_lines(struct store *store, struct blob_store *blob,
+                      const struct trace_record *trace, const struct piece *piece, struct err *err)
 {
     CLEANUP(store_rollback) struct store *transaction = store;
     struct trace_record                   now;
@@ -30,6 +33,7 @@ static int point_rows(struct store *store, const struct trace_record *trace,
     if (now.status == TRACE_ERASED) {
         return err_set(err, ERR_TRACE_ERASED, "trace %s was erased", trace->id);
     }
+    TRY(segment_put(blob, piece->key, buf_bytes(piece->lines), err));
     TRY(chunks_gather(store, piece->arena, trace->trace_no, &piece->segment, piece->chunks,
                       piece->count, err));
     return store_commit(store, err);
@@ -48,8 +52,7 @@ static int gather_piece(struct store *store, struct blob_store *blob,
     segment_name(piece->key);
     piece->segment = (struct segment_record){
         .key = piece->key, .bytes = (int64_t)piece->lines->size, .created_us = clock_us()};
-    TRY(segment_put(blob, piece->key, buf_bytes(piece->lines), err));
-    if (point_rows(store, trace, piece, err) < 0) {
+    if (move_lines(store, blob, trace, piece, err) < 0) {
         /* Nobody refers to the object, unless a commit was cut off and may have happened. */
         if (err->code != ERR_STORE_DOWN) {
             (void)!blob_delete(blob, BUCKET_CHUNKS, piece->key, &ignored);

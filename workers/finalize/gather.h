@@ -3,7 +3,7 @@
  * gather.h - the lines that rows of a trace keep go into segments of its own: when it is finalized, or
  * when it is old and nobody has completed it.
  *
- *   read rows --> put the segment --> lock the trace, point the rows to it --> commit
+ *   read rows --> lock the trace, put the segment, point the rows to it --> commit
  *
  * A piece after the other, each a transaction: whoever dies on the way leaves, at worst, an object
  * that nobody refers to (validate/sweep.h) and the rest for the next time.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The lines of small batches stay in rows; finalize puts them into segments. */
+#include <pthread.h>
+
+#include "base/clock.h"
 #include "questions.h"
 #include "workers/finalize/gather.h"
 #include "world.h"
@@ -192,6 +195,49 @@ TEST(keep, what_changed_meanwhile_is_not_gathered)
     CHECK_NUMBER(ask(world, CHUNK_ROWS, "t"), 0);
     CHECK_WORKS(gather_lines(other->farm.store, other->farm.blob, &trace, &err));
     CHECK_NUMBER(segment_objects(world), 0);
+}
+
+static void *gather_beside(void *arg)
+{
+    struct world       *world = arg;
+    struct trace_record trace = {0};
+    struct err          err = {0};
+
+    CHECK_WORKS(trace_read(world->farm.store, world->arena, "t", &trace, &err));
+    CHECK_WORKS(gather_lines(world->farm.store, world->farm.blob, &trace, &err));
+    return NULL;
+}
+
+#define WAITING                                                                                    \
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"                     \
+    " AND wait_event_type = 'Lock'"
+
+/* An object that no transaction stands behind may be swept, however long its process stands still
+ * before it points the rows to it. */
+TEST(keep, an_object_is_put_only_when_its_rows_are_held)
+{
+    CLEANUP(world) struct world *world = keeping_world(64 << 10);
+    CLEANUP(world) struct world *other = world_beside(world);
+    CLEANUP(world) struct world *holder = world_beside(world);
+    struct trace_record          row;
+    struct err                   err = {0};
+    pthread_t                    thread;
+
+    put_open(world, "t");
+    put_chunk(world, "t", 0, 0, 10);
+    validated(world);
+    CHECK_WORKS(store_begin(holder->farm.store, &err));
+    CHECK_WORKS(trace_lock(holder->farm.store, holder->arena, "t", &row, &err));
+    CHECK_NUMBER(pthread_create(&thread, NULL, gather_beside, other), 0);
+    for (int i = 0; i < 2000 && ask(world, WAITING, NULL) == 0; i++) {
+        clock_sleep_us(5000);
+    }
+    CHECK_NUMBER(ask(world, WAITING, NULL), 1);
+    CHECK_NUMBER(segment_objects(world), 0);
+    store_rollback(holder->farm.store);
+    (void)pthread_join(thread, NULL);
+    CHECK_NUMBER(ask(world, PLACED_ROWS, "t"), 1);
+    CHECK_NUMBER(segment_objects(world), 1);
 }
 
 /* Nobody completes them: their clients are gone. */
