@@ -19,6 +19,8 @@ int object_drop(struct store *store, struct blob_store *blob, struct arena *aren
         TRY(blob_delete(blob, object_is_claim(bytes_of(key)) ? BUCKET_CHUNKS : BUCKET_ARTIFACTS,
                         key, err));
     }
-    TRY(object_forget(store, arena, trace_id, key, err));
+    if (trace_id != NULL) {
+        TRY(object_forget(store, arena, trace_id, key, err));
+    }
     return store_commit(store, err);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SHARE, NOTE, GONE, OF_TRACE, GONE_SOON, LOCK, SHARED, FORGET, SWEPT, EXPIRE, STATEMENTS };
+enum { SHARE, NOTE, GONE, OF_TRACE, GONE_SOON, LOCK, SHARED, FORGET, SWEPT, HELD, EXPIRE, STATEMENTS };
 
 /* Few locks for all objects: a batch may bring more of these than the server has places for locks.
  * The first number sets them apart from other advisory locks. */
@@ -41,13 +41,17 @@ const struct statement trace_object_statements[STATEMENTS] = {
 
     [SHARED] = { "object_shared",
         "SELECT EXISTS (SELECT FROM trace_objects WHERE object_key = $2"
-        " AND trace_no <> " NUMBER_OF ")", 2 },
+        " AND trace_no IS DISTINCT FROM " NUMBER_OF ")", 2 },
 
     [FORGET] = { "object_forget",
         "DELETE FROM trace_objects WHERE object_key = $2 AND trace_no = " NUMBER_OF, 2 },
 
     [SWEPT] = { "objects_swept",
         "DELETE FROM trace_objects WHERE object_key = ANY ($1::text[])", 1 },
+
+    [HELD] = { "objects_held",
+        "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
+        " WHERE EXISTS (SELECT FROM trace_objects o WHERE o.object_key = q.key)", 1 },
 
     [EXPIRE] = { "objects_gone_expire", "DELETE FROM gone_objects WHERE gone_us < $1", 1 },
 };
@@ -144,6 +148,22 @@ int objects_swept(struct store *store, struct arena *arena, const struct bytes *
 
     args_text_array(&args, keys, count);
     return store_run(store, &trace_object_statements[SWEPT], &args, NULL, err);
+}
+
+int objects_held(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
+                 bool **ret_held, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    bool                      *held = arena_zero(arena, count, sizeof(*held));
+
+    args_text_array(&args, keys, count);
+    TRY(store_run(store, &trace_object_statements[HELD], &args, &rows, err));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        held[rows_whole(rows, i, 0) - 1] = true;
+    }
+    *ret_held = held;
+    return 0;
 }
 
 int objects_gone_expire(struct store *store, struct arena *arena, int64_t before_us,

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * artifact_put.c - PUT …/artifacts/{name}: bytes of any size go to the object store under their
- * hash.
+ * artifact_put.c - PUT …/artifacts/{name}: bytes of any size go to the object store, under their
+ * trace and their hash.
+ *
+ * Not under their hash alone: an object that two traces share may be deleted with one of them while the
+ * message that tells of the other's upload is still on its way, and nobody has its bytes any more.
  *
  *   block --> held: a reader hashes it and writes it to an unlinked file --> resumed, next block
  *   whole --> held: hash checked, object put --> artifact message published --> verdict --> 201
  */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +18,7 @@
 #include "trace/redact.h"
 #include "value/msgpack.h"
 
-enum { ARTIFACT_KEY = 96, CONTENT_TYPE_MOST = 256 };
+enum { CONTENT_TYPE_MOST = 256 };
 
 struct upload_state {
     int            fd; /* -1 until the first block */
@@ -25,8 +27,7 @@ struct upload_state {
     const char    *promised; /* X-Content-SHA256, or NULL */
     const char    *content_type;
     char           hash[HASH_HEX];
-    char           key[ARTIFACT_KEY];
-    const char    *uri;
+    const char    *key, *uri;
     struct publish publish;
 };
 
@@ -158,18 +159,12 @@ static int put_object(struct reader *reader, struct exchange *x, struct err *err
 {
     struct upload_state *upload = x->work;
     struct blob_store   *blob = reader_blob(reader, err);
-    struct err           missing = {0};
-    int64_t              size;
 
     if (blob == NULL) {
         return -1;
     }
     upload->uri = blob_uri(blob, x->arena, BUCKET_ARTIFACTS, upload->key);
-    /* The key is the hash: what is there whole need not be sent again. */
-    if (blob_size(blob, BUCKET_ARTIFACTS, upload->key, &size, &missing) == 0 &&
-        size == upload->size) {
-        return 0;
-    }
+    /* Also where it is there already: it is young then, and no sweep takes it for forgotten. */
     return blob_put_file(
         blob, BUCKET_ARTIFACTS, upload->key, upload->fd, upload->size,
         upload->content_type == NULL ? "application/octet-stream" : upload->content_type, err);
@@ -189,7 +184,7 @@ static int finish(struct reader *reader, struct exchange *x, struct err *err)
                        "X-Content-SHA256 is %.64s, the %lld bytes that came have %s",
                        upload->promised, (long long)upload->size, upload->hash);
     }
-    (void)snprintf(upload->key, sizeof(upload->key), "sha256/%.2s/%s", upload->hash, upload->hash);
+    upload->key = arena_format(x->arena, "uploads/%s/%s", x->param[0], upload->hash);
     TRY(put_object(reader, x, err));
     msgpack_put_map(&body, upload->content_type == NULL ? 4 : 5);
     msgpack_put_text(&body, BYTES("name"));

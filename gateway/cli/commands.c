@@ -105,13 +105,14 @@ const struct command cli_commands[] = {
      "Segments that no row names: a worker that dies between writing one and its commit leaves it; its\n"
      "chunks were worked on again and lie in another. And claim checks (bodies over PRT_CLAIM_CHECK_FROM,\n"
      "as they were sent) whose messages are in no stream any more: older than PRT_INGEST_KEEP and\n"
-     "PRT_DEAD_KEEP together, which must be set here as they are for the farm. And documents of erased\n"
-     "traces, which a finalize leaves that is killed just then. And lines that lie in the database\n"
-     "(PRT_KEEP_LINES) because nobody completes their traces go into segments. Safe while the farm runs.\n"
+     "PRT_DEAD_KEEP together, which must be set here as they are for the farm. And artifacts as old that no\n"
+     "trace has: uploads of a gateway that died before it told of them. And documents of erased traces,\n"
+     "which a finalize leaves that is killed just then. And lines that lie in the database (PRT_KEEP_LINES)\n"
+     "because nobody completes their traces go into segments. Safe while the farm runs.\n"
      "After going back to an older backup of the database, the replay of validate comes first.\n\n"
      "  --before TIME   only what was written before (1d ago), at least 10m ago\n"
      "  --dry-run       only say what would be deleted\n"
-     "  --force         even if that is more than half of all segments\n\n"
+     "  --force         even if that is more than half of all segments, or of all artifacts\n\n"
      WHEN_HELP ".\n",
      sweep_run},
     {OPERATE, "dead", "list|show|retry|edit|drop [SEQ...] [options]",

@@ -29,7 +29,7 @@ struct sweep {
     struct store      *store;
     struct blob_store *blob;
     int64_t            before_us, claims_before_us;
-    struct swept       segments, claims, documents;
+    struct swept       segments, claims, artifacts, documents;
     struct gathered    kept;
     bool               dry_run, force;
 };
@@ -40,6 +40,8 @@ static int sweep_all(struct sweep *sweep, bool dry_run, struct err *err)
                        err));
     TRY(sweep_claims(sweep->store, sweep->blob, sweep->claims_before_us, dry_run, &sweep->claims,
                      err));
+    TRY(sweep_artifacts(sweep->store, sweep->blob, sweep->claims_before_us, dry_run,
+                        &sweep->artifacts, err));
     TRY(sweep_documents(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->documents,
                         err));
     return gather_old(sweep->store, sweep->blob, sweep->before_us, dry_run, &sweep->kept, err);
@@ -69,6 +71,8 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
         print_json(&sweep->segments);
         printf(",\"claims\":{");
         print_json(&sweep->claims);
+        printf("},\"artifacts\":{");
+        print_json(&sweep->artifacts);
         printf("},\"documents\":{");
         print_json(&sweep->documents);
         printf("},\"kept\":{\"traces\":%" PRId64 ",\"chunks\":%" PRId64 ",\"bytes\":%" PRId64,
@@ -81,6 +85,8 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
     print_kind("segments", &sweep->segments, "older and named by no row", dry_run);
     print_kind("claim checks", &sweep->claims, "older than PRT_INGEST and PRT_DEAD keep messages",
                dry_run);
+    print_kind("artifacts", &sweep->artifacts,
+               "older than that and of no trace", dry_run);
     print_kind("documents", &sweep->documents, "older and of an erased trace", dry_run);
     printf("%" PRId64 " traces that are not complete have lines in the database that are older, of"
            " %" PRId64 " chunks (%.1f MB)%s\n",
@@ -90,15 +96,15 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
                                    : ": put into segments");
 }
 
-/* Another farm's database names none of this farm's segments. */
-static int check_database(const struct swept *found, struct err *err)
+/* Another farm's database names none of this farm's objects. */
+static int check_database(const char *what, const struct swept *found, struct err *err)
 {
     if (found->orphans > 1 && found->orphans * 2 > found->seen) {
         return err_set(
             err, ERR_USAGE,
-            "%" PRId64 " of %" PRId64 " segments are named by no row: is PRT_POSTGRES_URL the"
+            "%" PRId64 " of %" PRId64 " %s are named by no row: is PRT_POSTGRES_URL the"
             " database of the farm whose objects are in PRT_BLOB_URL? With --force they go",
-            found->orphans, found->seen);
+            found->orphans, found->seen, what);
     }
     return 0;
 }
@@ -119,7 +125,8 @@ static int sweep_farm(struct sweep *sweep, const struct cli *cli, struct farm *f
     }
     TRY(sweep_all(sweep, true, err));
     if (!sweep->dry_run) {
-        TRY(sweep->force ? 0 : check_database(&sweep->segments, err));
+        TRY(sweep->force ? 0 : check_database("segments", &sweep->segments, err));
+        TRY(sweep->force ? 0 : check_database("artifacts", &sweep->artifacts, err));
         TRY(sweep_all(sweep, false, err));
     }
     return 0;

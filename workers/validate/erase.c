@@ -274,6 +274,9 @@ int erase_finish(struct validator *validator, struct delivery *in, struct err *e
     TRY(delete_objects(validator, in, err));
     TRY(delete_under(validator, in, BUCKET_ARTIFACTS,
                      arena_format(in->arena, "qa/%s/", in->to.trace), err));
+    /* Also what no message told of: its gateway died. */
+    TRY(delete_under(validator, in, BUCKET_ARTIFACTS,
+                     arena_format(in->arena, "uploads/%s/", in->to.trace), err));
     TRY(delete_under(validator, in, BUCKET_TRACES, arena_format(in->arena, "%s/", in->to.trace),
                      err));
     TRY(blob_delete(validator->batch.blob, BUCKET_TRACES,

@@ -7,6 +7,7 @@
 #include "store/chunk_store.h"
 #include "store/erase_store.h"
 #include "store/trace_object_store.h"
+#include "workers/object.h"
 
 /* What there is to know of a kind of objects. */
 struct kind {
@@ -18,6 +19,7 @@ struct kind {
     /* They are deleted; NULL: nobody wants to know. */
     int (*gone)(struct store *store, struct arena *arena, const struct bytes *keys, size_t count,
                 struct err *err);
+    bool named_by_content; /* somebody may be about to put the same one */
 };
 
 struct sweep {
@@ -28,6 +30,13 @@ struct sweep {
     bool               dry_run;
     struct swept       swept;
 };
+
+static int sweep_one(const struct sweep *sweep, const char *key, struct err *err)
+{
+    return sweep->kind->named_by_content
+               ? object_drop(sweep->store, sweep->blob, sweep->arena, NULL, key, err)
+               : blob_delete(sweep->blob, sweep->kind->bucket, key, err);
+}
 
 /* All of them are old enough. */
 static int sweep_page(struct sweep *sweep, const struct blob_entry *entries, size_t count,
@@ -49,7 +58,7 @@ static int sweep_page(struct sweep *sweep, const struct blob_entry *entries, siz
             continue;
         }
         if (!sweep->dry_run) {
-            TRY(blob_delete(sweep->blob, kind->bucket, entries[i].key, err));
+            TRY(sweep_one(sweep, entries[i].key, err));
         }
         keys[orphans++] = keys[i];
         sweep->swept.orphans++;
@@ -108,6 +117,27 @@ int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us
         .bucket = BUCKET_CHUNKS, .prefix = "claims/", .gone = objects_swept};
 
     return sweep_kind(&claims, store, blob, before_us, dry_run, ret_swept, err);
+}
+
+int sweep_artifacts(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+                    struct swept *ret_swept, struct err *err)
+{
+    static const struct kind kinds[] = {
+        {BUCKET_ARTIFACTS, "sha256/", objects_held, NULL, true},
+        {BUCKET_ARTIFACTS, "uploads/", objects_held, NULL, true},
+    };
+    struct swept all = {0};
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct swept swept;
+
+        TRY(sweep_kind(&kinds[i], store, blob, before_us, dry_run, &swept, err));
+        all.seen += swept.seen;
+        all.orphans += swept.orphans;
+        all.bytes += swept.bytes;
+    }
+    *ret_swept = all;
+    return 0;
 }
 
 /* PRT_INGEST keeps a message somewhat longer than it must (stream/room.c): here twice as much. */

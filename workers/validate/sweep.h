@@ -10,6 +10,8 @@
  *              keeps it, and until it is settled; if it is given up at the very end of that, it is in
  *              PRT_DEAD for as long again as that keeps it. Who puts one back puts its claim anew
  *              (gateway/cli/payload.h).
+ *   artifacts  that no trace has and whose messages no stream has any more: put by a gateway that died
+ *              before it published, or a worker that died before its commit.
  *   documents  and lines (traces bucket) of erased traces: put by a finalize that died before it saw
  *              that. One that no row tells of stays: it may be all that a lost database left.
  */
@@ -30,9 +32,11 @@ struct swept {
 WARN_UNUSED int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_us,
                                bool dry_run, struct swept *ret_swept, struct err *err);
 
-/* Here all that is old enough is an orphan: before_us is from sweep_claims_before. */
+/* before_us of these two is from sweep_claims_before. Of claims all that is old enough is an orphan. */
 WARN_UNUSED int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us,
                              bool dry_run, struct swept *ret_swept, struct err *err);
+WARN_UNUSED int sweep_artifacts(struct store *store, struct blob_store *blob, int64_t before_us,
+                                bool dry_run, struct swept *ret_swept, struct err *err);
 /* oldest_us: when the oldest message of PRT_INGEST was stored. */
 int64_t sweep_claims_before(int64_t now_us, int64_t oldest_us, int64_t ingest_keep_ms,
                             int64_t dead_keep_ms);

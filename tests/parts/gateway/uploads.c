@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Artifacts of any size go to the object store by their hash, without being held in memory. */
+/* Artifacts of any size go to the object store by their trace and hash, without being held in memory. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ static struct http_answer put(struct world *world, const char *trace, const char
                });
 }
 
-TEST(uploads, are_stored_under_their_hash_and_told_to_validate)
+TEST(uploads, are_stored_under_their_trace_and_hash_and_told_to_validate)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
     struct http_answer           answer;
@@ -53,7 +53,7 @@ TEST(uploads, are_stored_under_their_hash_and_told_to_validate)
 
     body = noise(world, 3 * 1000 * 1000); /* many blocks, and a rest */
     sha256_hex(body, hash);
-    key = arena_format(world->arena, "sha256/%.2s/%s", hash, hash);
+    key = arena_format(world->arena, "uploads/%s/%s", trace, hash);
     answer = put(world, trace, token, "final_workspace_snapshot", body, hash);
     CHECK_NUMBER(answer.status, 201);
     json = world_json(world, &answer);
@@ -70,6 +70,30 @@ TEST(uploads, are_stored_under_their_hash_and_told_to_validate)
 
     answer = put(world, trace, token, "e1.stdout", BYTES(""), NULL); /* nothing is something too */
     CHECK_NUMBER(answer.status, 201);
+}
+
+/* Erasing the first must not delete the second's before validate has heard of it. */
+TEST(uploads, of_the_same_bytes_to_two_traces_are_two_objects)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    const char                  *trace[2];
+    const char                  *token[2];
+    const char                  *uri[2];
+
+    if (world == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct http_answer answer;
+        struct value       json;
+
+        trace[i] = world_trace(world, &token[i]);
+        answer = put(world, trace[i], token[i], "e1.stdout", BYTES("the same"), NULL);
+        CHECK_NUMBER(answer.status, 201);
+        json = world_json(world, &answer);
+        uri[i] = json_text(world, &json, "/uri");
+    }
+    CHECK(strcmp(uri[0], uri[1]) != 0);
 }
 
 TEST(uploads, with_another_hash_than_promised_are_refused)

@@ -159,6 +159,24 @@ TEST(erase, takes_the_uploads_along_that_others_took_the_place_of)
     CHECK_NUMBER(ask(world, "SELECT count(*) FROM trace_objects", NULL), 0);
 }
 
+/* Its gateway was killed before it told of it. */
+TEST(erase, takes_an_upload_along_that_no_message_told_of)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_open(world, "a");
+    validated(world);
+    CHECK_WORKS(
+        blob_put(world->farm.blob, BUCKET_ARTIFACTS, "uploads/a/x", BYTES("x"), NULL, &err));
+    CHECK_WORKS(
+        blob_put(world->farm.blob, BUCKET_ARTIFACTS, "uploads/ab/x", BYTES("x"), NULL, &err));
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK(!object_there(world, "uploads/a/x"));
+    CHECK(object_there(world, "uploads/ab/x"));
+}
+
 TEST(erase, takes_the_artifacts_of_refused_chunks_along)
 {
     CLEANUP(world) struct world *world = world_new();
@@ -237,7 +255,7 @@ TEST(erase, spares_an_artifact_that_a_waiting_chunk_has)
     CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 0);
 }
 
-/* The gateway has put it, or found it there, and the message is on its way. */
+/* As older gateways put them: under their content alone. */
 TEST(erase, has_an_upload_sent_again_whose_object_it_took)
 {
     CLEANUP(world) struct world *world = world_new();

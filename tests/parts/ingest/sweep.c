@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* sweep: segments that no row names, claim checks that no stream has, documents of erased traces.
- */
+/* sweep: segments that no row names, claim checks and artifacts whose messages no stream has, documents
+ * of erased traces. */
 #include "base/clock.h"
 #include "blob/blob.h"
 #include "lib/server.h"
@@ -117,6 +117,61 @@ TEST(sweep, deletes_claim_checks_that_are_old_enough_and_forgets_whose_they_were
     CHECK(!is_there(blob, CLAIM));
     CHECK(is_there(blob, ORPHAN));
     CHECK_NUMBER(ask(world, NOTES, NULL), 0);
+}
+
+static void plant_artifact(struct world *world, const char *key)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(blob_put(world->farm.blob, BUCKET_ARTIFACTS, key, BYTES("bytes"), NULL, &err));
+}
+
+static bool artifact_is_there(struct world *world, const char *key)
+{
+    struct err err = {0};
+    int64_t    size;
+
+    return blob_size(world->farm.blob, BUCKET_ARTIFACTS, key, &size, &err) == 0;
+}
+
+#define HELD                                                                                       \
+    "{\"name\":\"final_workspace_snapshot\",\"key\":\"uploads/t/held\",\"sha256\":"                \
+    "\"1111111111111111111111111111111111111111111111111111111111111111\",\"size_bytes\":14}"
+
+/* Put by a gateway that was killed before it told of it. */
+TEST(sweep, deletes_artifacts_that_no_trace_has_and_that_are_old_enough)
+{
+    static const char *const     left[] = {"uploads/t/left", "uploads/unknown/left", "sha256/aa/left"};
+    static const char *const     kept[] = {"uploads/t/held", "qa/t/log"};
+    CLEANUP(world) struct world *world = world_new();
+    struct blob_store           *blob = world->farm.blob;
+    struct err                   err = {0};
+    struct swept                 swept;
+    int64_t                      later_us = clock_us() + HOUR_US;
+
+    (void)put_open(world, "t");
+    put_message(world, "t", MESSAGE_ARTIFACT, HELD);
+    validated(world);
+    plant_artifact(world, kept[1]);
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        plant_artifact(world, left[i]);
+    }
+    CHECK_WORKS(
+        sweep_artifacts(world->farm.store, blob, clock_us() - MINUTE_US, false, &swept, &err));
+    CHECK_NUMBER(swept.seen, 4);
+    CHECK_NUMBER(swept.orphans, 0);
+    CHECK_WORKS(sweep_artifacts(world->farm.store, blob, later_us, true, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 3);
+    CHECK_NUMBER(swept.bytes, 15);
+    CHECK(artifact_is_there(world, left[0]));
+    CHECK_WORKS(sweep_artifacts(world->farm.store, blob, later_us, false, &swept, &err));
+    CHECK_NUMBER(swept.orphans, 3);
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        CHECK(!artifact_is_there(world, left[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        CHECK(artifact_is_there(world, kept[i]));
+    }
 }
 
 /* Given up at the end of its week in PRT_INGEST, a message is in PRT_DEAD for three months. */
