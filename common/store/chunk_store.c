@@ -4,7 +4,8 @@
 #include <string.h>
 
 enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, KEYS_PAGE, KEYS_BEHIND,
-       NAMED_SEGMENTS, DROP, ADD, CHAINED, KEPT, GATHER, KEEPING, COUNT, STATEMENTS };
+       NAMED_SEGMENTS, BEGUN, DROP, ADD, CHAINED, KEPT, GATHER, KEEPING, COUNT,
+       STATEMENTS };
 
 #define CHUNK_COLUMNS                                                                              \
     "c.trace_no, c.chunk_seq, c.chunk_id, c.content_hash, c.status, c.http, c.verdict, "           \
@@ -67,6 +68,11 @@ const struct statement chunk_statements[STATEMENTS] = {
     [NAMED_SEGMENTS] = { "segments_named",
         "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
         " WHERE EXISTS (SELECT FROM segments s WHERE s.key = q.key)", 1 },
+
+    [BEGUN] = { "transactions_begun",
+        "SELECT (extract(epoch FROM min(xact_start)) * 1000000)::bigint FROM pg_stat_activity"
+        " WHERE datname = current_database() AND backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid()", 0 },
 
     [DROP] = { "chunks_drop",
         "DELETE FROM trace_chunks c USING unnest($1::bigint[], $2::bigint[])"
@@ -334,6 +340,15 @@ int segments_named(struct store *store, struct arena *arena, const struct bytes 
         named[rows_whole(rows, i, 0) - 1] = true;
     }
     *ret_named = named;
+    return 0;
+}
+
+int segments_settled(struct store *store, int64_t *ret_before_us, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+
+    TRY(store_run(store, &chunk_statements[BEGUN], NULL, &rows, err));
+    *ret_before_us = rows_null(rows, 0, 0) ? INT64_MAX : rows_whole(rows, 0, 0);
     return 0;
 }
 

@@ -80,6 +80,10 @@ WARN_UNUSED int event_keys_behind(struct store *store, struct arena *arena,
 WARN_UNUSED int segments_named(struct store *store, struct arena *arena, const struct bytes *keys,
                                size_t count, bool **ret_named, struct err *err);
 
+/* When the oldest transaction that is under way at this moment began, by the database's clock:
+ * segments that were put before it are named by now, or never will be. INT64_MAX: there is none. */
+WARN_UNUSED int segments_settled(struct store *store, int64_t *ret_before_us, struct err *err);
+
 /* Takes away rows that chunks_add writes anew. */
 WARN_UNUSED int chunks_drop(struct store *store, struct arena *arena, const int64_t *trace_nos,
                             const int64_t *seqs, size_t count, struct err *err);

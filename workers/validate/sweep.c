@@ -106,7 +106,12 @@ int sweep_segments(struct store *store, struct blob_store *blob, int64_t before_
 {
     static const struct kind segments = {
         .bucket = BUCKET_CHUNKS, .prefix = "segments/", .needed = segments_named};
+    int64_t settled_us = 0;
 
+    /* A replay, or the erasing of a long trace, puts segments and commits much later. */
+    TRY(segments_settled(store, &settled_us, err));
+    settled_us -= SWEEP_AGE_LEAST_S * 1000000LL; /* clocks differ */
+    before_us = before_us < settled_us ? before_us : settled_us;
     return sweep_kind(&segments, store, blob, before_us, dry_run, ret_swept, err);
 }
 

@@ -5,7 +5,8 @@
  *   segments   that no row names: put by a worker that died before its commit. A row is committed when
  *              its object is there (segment.h, erase.c), so one that is young may only be waiting for
  *              it. A transaction that stands still for a minute is ended by the database, and with it
- *              what it would have named: SWEEP_AGE_LEAST_S is ten times that.
+ *              what it would have named: SWEEP_AGE_LEAST_S is ten times that. And one that has worked
+ *              for longer keeps all that was put since it began.
  *   claims     whose messages no stream has any more. A message is in PRT_INGEST for as long as that
  *              keeps it, and until it is settled; if it is given up at the very end of that, it is in
  *              PRT_DEAD for as long again as that keeps it. Who puts one back puts its claim anew

@@ -5,6 +5,7 @@
 #include "blob/blob.h"
 #include "lib/server.h"
 #include "store/chunk_store.h"
+#include "store/trace_store.h"
 #include "workers/validate/sweep.h"
 #include "world.h"
 
@@ -85,6 +86,28 @@ TEST(sweep, leaves_a_segment_alone_whose_row_may_be_on_its_way)
     CHECK_NUMBER(swept.seen, 1);
     CHECK_NUMBER(swept.orphans, 0);
     CHECK(is_there(world->farm.blob, ORPHAN));
+}
+
+/* Replaying a long trace, or erasing it, puts segments one after the other and commits at the end. */
+TEST(sweep, leaves_a_segment_alone_that_a_transaction_under_way_may_have_put)
+{
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(store) struct store *other = NULL;
+    struct blob_store           *blob = world->farm.blob;
+    struct err                   err = {0};
+    struct swept                 swept;
+
+    CHECK_WORKS(store_open(&other, world->url, "test", &err));
+    CHECK_WORKS(store_begin(other, &err));
+    CHECK_WORKS(traces_hold(other, &err));
+    plant(blob, ORPHAN);
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.orphans, 0);
+    CHECK(is_there(blob, ORPHAN));
+    store_rollback(other);
+    sweep_in_an_hour(world, blob, false, &swept);
+    CHECK_NUMBER(swept.orphans, 1);
+    CHECK(!is_there(blob, ORPHAN));
 }
 
 #define CLAIM "claims/20261121/00112233445566778899aabbccddeeff"
