@@ -93,6 +93,20 @@ static int open_stream(struct farm *farm, const char *program, bool as_is, struc
     return 0;
 }
 
+/* Opened anew each time: what is mounted meanwhile would lie above the directories held open. */
+static int open_blob(struct farm *farm, unsigned parts, struct err *err)
+{
+    const bool serves = (parts & FARM_STREAM) != 0;
+
+    TRY(farm_blob_open(&farm->blob, farm->config, err));
+    if ((parts & FARM_STORE) != 0 &&
+        home_check(farm->store, farm->blob, serves, farm->home, err) < 0) {
+        blob_store_close(TAKE(farm->blob));
+        return err_add(err, "PRT_BLOB_URL %.120s", farm->config->blob_url);
+    }
+    return 0;
+}
+
 static int open_missing(struct farm *farm, unsigned parts, const char *program, struct err *err)
 {
     if ((parts & (FARM_STREAM | FARM_STREAM_AS_IS)) != 0 && farm->stream == NULL) {
@@ -105,8 +119,20 @@ static int open_missing(struct farm *farm, unsigned parts, const char *program, 
         TRY(store_schema_check(farm->store, err));
     }
     if ((parts & FARM_BLOB) != 0 && farm->blob == NULL) {
-        TRY(farm_blob_open(&farm->blob, farm->config, err));
+        TRY(open_blob(farm, parts, err));
     }
+    return 0;
+}
+
+int farm_blob_again(struct blob_store **ret_blob, const struct farm *farm, struct err *err)
+{
+    CLEANUP(blob_store) struct blob_store *blob = NULL;
+
+    TRY(farm_blob_open(&blob, farm->config, err));
+    if (farm->home[0] != '\0' && home_is(blob, farm->home, err) < 0) {
+        return err_add(err, "PRT_BLOB_URL %.120s", farm->config->blob_url);
+    }
+    *ret_blob = TAKE(blob);
     return 0;
 }
 

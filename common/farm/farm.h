@@ -11,6 +11,7 @@
 #include "blob/blob.h"
 #include "config/config.h"
 #include "crypto/crypto.h"
+#include "farm/home.h"
 #include "store/store.h"
 #include "stream/stream.h"
 
@@ -30,11 +31,13 @@ struct farm {
     struct stream       *stream; /* NULL unless asked for */
     struct store        *store;
     struct blob_store   *blob;
+    char                 home[HOME_WORD]; /* the word it is known by; "": none */
     uint8_t              chain_key[KEY_BYTES]; /* with FARM_KEYS; CONFIG_WRONG if not set */
     uint8_t              signing_key[KEY_BYTES];
 };
 
-/* Opens the parts asked for. Tries again for up to wait_ms where a server does not answer yet. */
+/* Opens the parts asked for; the object store, where the database is as well, only if it is the one that
+ * the rows are about (home.h). Tries again for up to wait_ms where a server does not answer yet. */
 WARN_UNUSED int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
                           const char *program, int64_t wait_ms, struct err *err);
 void            farm_close(struct farm *farm);
@@ -46,5 +49,9 @@ WARN_UNUSED int farm_store_open(struct store **ret_store, const struct config *c
                                 struct err *err);
 WARN_UNUSED int farm_blob_open(struct blob_store **ret_blob, const struct config *config,
                                struct err *err);
+
+/* One more connection to the object store that the farm has open, and to no other. */
+WARN_UNUSED int farm_blob_again(struct blob_store **ret_blob, const struct farm *farm,
+                                struct err *err);
 
 #endif

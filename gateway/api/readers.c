@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -35,6 +36,7 @@ struct reader {
     struct blob_store *blob;
     pthread_t          thread;
     bool               started;
+    bool               at_home; /* the object store is the one that the rows are about */
     bool               reads;  /* the job under way is a read */
     bool               probes; /* asks the database that hung whether it is back */
 };
@@ -51,6 +53,7 @@ struct readers {
     pthread_mutex_t      lock;
     pthread_cond_t       more;
     struct queue         sends, reads;
+    char                 home[HOME_WORD];
     size_t               reading; /* jobs of `reads` under way */
     bool                 stop;
     int64_t              accounts_due_us; /* under the lock; INT64_MAX while somebody reads them */
@@ -109,9 +112,54 @@ static void note_store(struct reader *reader, int64_t began_us, enum err_code co
     reader->probes = false;
 }
 
+/* What one reader has learned of the object store the others need not ask the database for. "": nobody
+ * has. */
+static void know_home(struct readers *readers, char word[HOME_WORD])
+{
+    (void)pthread_mutex_lock(&readers->lock);
+    if (word[0] != '\0') {
+        memcpy(readers->home, word, sizeof(readers->home));
+    } else {
+        memcpy(word, readers->home, sizeof(readers->home));
+    }
+    (void)pthread_mutex_unlock(&readers->lock);
+}
+
+/* Uploads go on when the database does not answer: then it is asked the next time. */
+static int check_home(struct reader *reader, struct err *err)
+{
+    char          word[HOME_WORD] = "";
+    int64_t       began_us = clock_mono_us();
+    struct err    away = {0};
+    struct store *store;
+
+    know_home(reader->readers, word);
+    if (word[0] != '\0') {
+        TRY(home_is(reader->blob, word, err));
+        reader->at_home = true;
+        return 0;
+    }
+    store = reader_store(reader, &away);
+    if (store == NULL || home_check(store, reader->blob, false, word, &away) < 0) {
+        if (away.code == ERR_BLOB_DOWN || away.code == ERR_BLOB_DENIED) {
+            *err = away;
+            return -1;
+        }
+        note_store(reader, began_us, away.code);
+        return 0;
+    }
+    know_home(reader->readers, word);
+    reader->at_home = word[0] != '\0';
+    return 0;
+}
+
 struct blob_store *reader_blob(struct reader *reader, struct err *err)
 {
     if (reader->blob == NULL && farm_blob_open(&reader->blob, reader->readers->config, err) < 0) {
+        return NULL;
+    }
+    if (!reader->at_home && check_home(reader, err) < 0) {
+        blob_store_close(TAKE(reader->blob)); /* what is mounted then has to be opened anew */
         return NULL;
     }
     return reader->blob;

@@ -99,8 +99,12 @@ const struct command cli_commands[] = {
      "  --label L                          what people call it\n\n"
      "revoke takes the key, or its name in the list. Gateways notice within 5 s.\n",
      keys_run},
-    {OPERATE, "migrate", "", "Bring the database to this version's schema",
-     "Safe to run many times and from several machines at once.\n", migrate_run},
+    {OPERATE, "migrate", "[--new-store]", "Bring the database to this version's schema",
+     "Safe to run many times and from several machines at once.\n\n"
+     "  --new-store  the object store is lost for good. Workers refuse one that is not the farm's: most\n"
+     "               often its volume is not mounted. After this the first worker that starts takes the\n"
+     "               one it finds; what the lost one had is missing. Restart the gateways too\n",
+     migrate_run},
     {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete what the object store has and nobody can need",
      "Segments that no row names: a worker that dies between writing one and its commit leaves it; its\n"
      "chunks were worked on again and lie in another. And claim checks (bodies over PRT_CLAIM_CHECK_FROM,\n"

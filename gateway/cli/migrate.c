@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: MIT
 /* prt migrate - brings the database to this version's schema. */
+#include <string.h>
+
 #include "farm/farm.h"
 #include "gateway/cli/cli.h"
+#include "store/home_store.h"
 
 int migrate_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     CLEANUP(store) struct store *store = NULL;
-    int applied;
+    const bool new_store = argc == 2 && strcmp(argv[1], "--new-store") == 0;
+    bool       had_one = false;
+    int        applied;
 
-    if (argc > 1) {
-        return err_set(err, ERR_USAGE, "migrate takes no argument, and \"%s\" was given", argv[1]);
+    if (argc > 1 && !new_store) {
+        return err_set(err, ERR_USAGE, "migrate takes --new-store alone, and \"%s\" was given",
+                       argv[1]);
     }
     TRY(farm_store_open(&store, &cli->config, err));
     TRY(store_migrate(store, &applied, err));
+    if (new_store) {
+        TRY(home_forget(store, &had_one, err));
+    }
     if (cli->json) {
         printf("{\"applied\":%d,\"schema\":%d}\n", applied,
                store_migrations[store_migration_count - 1].number);
     } else {
-        printf("%d new of %zu migrations applied\n", applied, store_migration_count);
+        printf("%d new of %zu migrations applied%s\n", applied, store_migration_count,
+               had_one ? "; the first worker that starts takes the object store it finds" : "");
     }
     return EXIT_DONE;
 }

@@ -279,7 +279,7 @@ int document_write(struct document_writer *writer, struct delivery *in,
     int             failed;
 
     if (writer->blob == NULL) {
-        TRY(farm_blob_open(&writer->blob, writer->farm->config, err));
+        TRY(farm_blob_again(&writer->blob, writer->farm, err));
     }
     doc->writer = writer;
     doc->in = in;

@@ -7,6 +7,7 @@
 #include "store/chunk_store.h"
 #include "store/dead_store.h"
 #include "store/erase_store.h"
+#include "store/home_store.h"
 #include "store/key_store.h"
 #include "store/pr_store.h"
 #include "store/read_store.h"
@@ -46,6 +47,7 @@ TEST(statements, all_fit_the_migrated_schema)
     prepare_all(store, api_key_statements, api_key_statement_count);
     prepare_all(store, artifact_statements, artifact_statement_count);
     prepare_all(store, dead_statements, dead_statement_count);
+    prepare_all(store, home_statements, home_statement_count);
     prepare_all(store, key_statements, key_statement_count);
     prepare_all(store, erase_statements, erase_statement_count);
     prepare_all(store, pr_statements, pr_statement_count);
