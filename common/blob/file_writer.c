@@ -2,6 +2,10 @@
 /*
  * file_writer.c - objects come into a directory whole: written beside, synced, renamed, and the
  * directories synced.
+ *
+ * What is beyond the first DIRECT_FROM bytes goes to the disk past the page cache where the file
+ * system can do that: copying a document of half a GB into fresh pages was three fifths of the CPU of
+ * the thread that hashes and stores it, and drove everything else out of memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +21,9 @@ enum {
     FILE_MODE = 0600,
     PLACE_TRIES = 100, /* each means that somebody removed an empty directory under our feet */
     PIECE = 128 * 1024,
-    WRITE_OUT = 8 * 1024 * 1024
+    DIRECT_FROM = 8 * 1024 * 1024,
+    DIRECT_BYTES = 1024 * 1024, /* of one write, and aligned to */
+    DIRECT_ALIGN = 4096
 };
 
 struct file_writer {
@@ -26,7 +32,11 @@ struct file_writer {
     int                new_fd; /* the store's */
     char               new_name[FILE_NEW_NAME];
     bool               placed;
-    int64_t            written, under_way; /* under_way of them are on their way to the disk */
+    int64_t            written;
+    char              *room;   /* NULL: written through the page cache */
+    uint8_t           *direct; /* in it, aligned: DIRECT_BYTES for one write past the cache */
+    size_t             direct_count;
+    bool               never_direct;
 };
 
 static struct file_store *of(struct blob_store *store)
@@ -65,22 +75,101 @@ int file_writer_open(struct blob_writer **ret_writer, struct blob_store *store,
     return 0;
 }
 
-int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *err)
+static int write_usual(struct file_writer *writer, struct bytes bytes, struct err *err)
 {
-    struct file_writer *writer = (struct file_writer *)base;
-
     if (fd_write_all(writer->fd, bytes, err) < 0) {
         return file_refused_below(err, errno == EFBIG ? ERR_BLOB_REFUSED : ERR_BLOB_DOWN);
     }
     writer->written += (int64_t)bytes.size;
-    /* The disk works while the rest is made, and the sync at the end has little left to wait for.
-     * Only a hint: what goes wrong the sync will say. */
-    if (writer->written - writer->under_way >= WRITE_OUT) {
-        (void)sync_file_range(writer->fd, writer->under_way, writer->written - writer->under_way,
-                              SYNC_FILE_RANGE_WRITE);
-        writer->under_way = writer->written;
-    }
     return 0;
+}
+
+static bool set_direct(const struct file_writer *writer, bool direct)
+{
+    int flags = fcntl(writer->fd, F_GETFL);
+
+    return flags >= 0 &&
+           fcntl(writer->fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+static void begin_direct(struct file_writer *writer)
+{
+    writer->never_direct = !set_direct(writer, true);
+    if (!writer->never_direct) {
+        writer->room = mem_get(DIRECT_BYTES + DIRECT_ALIGN);
+        writer->direct = (uint8_t *)writer->room + DIRECT_ALIGN -
+                         (uintptr_t)writer->room % DIRECT_ALIGN;
+    }
+}
+
+/* What is left goes the usual way, and so does what follows. */
+static int end_direct(struct file_writer *writer, struct err *err)
+{
+    CLEANUP(text) char *room = TAKE(writer->room);
+
+    writer->never_direct = true;
+    if (room == NULL) {
+        return 0;
+    }
+    if (!set_direct(writer, false)) {
+        return file_refused(err, "writing through the page cache again");
+    }
+    return write_usual(writer, (struct bytes){writer->direct, writer->direct_count}, err);
+}
+
+/* Not all file systems that can't do it say so before the first write, and a full disk takes a part. */
+static int write_direct(struct file_writer *writer, struct err *err)
+{
+    ssize_t put;
+
+    do {
+        put = write(writer->fd, writer->direct, DIRECT_BYTES);
+    } while (put < 0 && errno == EINTR);
+    if (put == DIRECT_BYTES) {
+        writer->written += put;
+        writer->direct_count = 0;
+        return 0;
+    }
+    if (put > 0) {
+        writer->written += put;
+        writer->direct_count -= (size_t)put;
+        memmove(writer->direct, writer->direct + put, writer->direct_count);
+    }
+    return end_direct(writer, err);
+}
+
+static int put_direct(struct file_writer *writer, struct bytes bytes, struct err *err)
+{
+    while (bytes.size > 0 && writer->room != NULL) {
+        size_t room = DIRECT_BYTES - writer->direct_count;
+        size_t take = bytes.size < room ? bytes.size : room;
+
+        memcpy(writer->direct + writer->direct_count, bytes.data, take);
+        writer->direct_count += take;
+        bytes.data += take;
+        bytes.size -= take;
+        if (writer->direct_count == DIRECT_BYTES) {
+            TRY(write_direct(writer, err));
+        }
+    }
+    return write_usual(writer, bytes, err);
+}
+
+int file_writer_put(struct blob_writer *base, struct bytes bytes, struct err *err)
+{
+    struct file_writer *writer = (struct file_writer *)base;
+    int64_t             left = DIRECT_FROM - writer->written;
+
+    if (writer->room == NULL && (writer->never_direct || left > (int64_t)bytes.size)) {
+        return write_usual(writer, bytes, err);
+    }
+    if (writer->room == NULL) {
+        TRY(write_usual(writer, (struct bytes){bytes.data, (size_t)left}, err));
+        bytes.data += left;
+        bytes.size -= (size_t)left;
+        begin_direct(writer);
+    }
+    return put_direct(writer, bytes, err);
 }
 
 enum placed { PLACED, PLACE_AGAIN };
@@ -171,6 +260,7 @@ int file_writer_commit(struct blob_writer *base, struct err *err)
     struct file_store  *store = of(base->store);
     int                 placed;
 
+    TRY(end_direct(writer, err));
     if (fsync(writer->fd) < 0) {
         return file_refused(err, "syncing the new file");
     }
@@ -202,6 +292,7 @@ void file_writer_close(struct blob_writer *base)
         (void)unlinkat(writer->new_fd, writer->new_name, 0);
     }
     fd_close(writer->fd);
+    mem_free(writer->room);
     mem_free(writer);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What is the directory's own. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -207,6 +208,72 @@ TEST(directory, that_takes_nothing_for_a_while_is_an_outage)
     CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("x"), NULL, &err), ERR_BLOB_DOWN);
     CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "k", BYTES("x"), NULL, &err));
+}
+
+/* What is beyond 8 MiB goes past the page cache, a MiB at a time, where the file system can do that. */
+static void check_sizes(struct blob_store *store, struct arena *arena)
+{
+    enum { MIB = 1 << 20, MOST = 13 * MIB };
+    static const size_t sizes[] = {8 * MIB - 1, 8 * MIB,        8 * MIB + 1,       9 * MIB,
+                                   9 * MIB + 1, 11 * MIB + 4095, 12 * MIB + 4096, MOST};
+    static const size_t pieces[] = {MOST, MIB, 700001, 100 * 1000};
+    struct bytes        whole = pattern(arena, MOST);
+    struct err          err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        CLEANUP(blob_writer) struct blob_writer *writer = NULL;
+        CLEANUP(arena) struct arena             *read = arena_new();
+        struct bytes                             got = {0};
+        size_t                                   piece = pieces[i % COUNT_OF(pieces)];
+
+        CHECK_WORKS(blob_writer_open(&writer, store, BUCKET_TRACES, "large", NULL, &err));
+        for (size_t at = 0; at < sizes[i]; at += piece) {
+            size_t left = sizes[i] - at;
+
+            CHECK_WORKS(blob_writer_put(
+                writer, (struct bytes){whole.data + at, left < piece ? left : piece}, &err));
+        }
+        CHECK_WORKS(blob_writer_commit(writer, &err));
+        CHECK_WORKS(blob_get(store, read, BUCKET_TRACES, "large", MOST, &got, &err));
+        CHECK(bytes_equal(got, (struct bytes){whole.data, sizes[i]}));
+    }
+}
+
+TEST(directory, takes_large_objects_whole_in_pieces_of_any_size)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+
+    check_sizes(world.store, world.arena);
+}
+
+TEST(directory, takes_large_objects_where_nothing_goes_past_the_page_cache)
+{
+    CLEANUP(arena) struct arena           *arena = arena_new();
+    CLEANUP(blob_store) struct blob_store *store = NULL;
+    struct blob_settings                   settings = settings_of(FILE_BACKEND);
+    struct err                             err = {0};
+    char                                   dir[] = "/dev/shm/prt-blob.XXXXXX"; /* memory */
+
+    CHECK(mkdtemp(dir) != NULL);
+    settings.url = arena_format(arena, "file://%s/blobs", dir);
+    CHECK_WORKS(blob_store_open(&store, &settings, &err));
+    check_sizes(store, arena);
+    CHECK_WORKS(dir_remove(dir, &err));
+}
+
+TEST(directory, that_is_full_says_so_in_the_middle_of_a_large_object)
+{
+    CLEANUP(world) struct world world = world_new(FILE_BACKEND);
+    struct bytes                whole = pattern(world.arena, 12 << 20);
+    struct rlimit               before;
+    struct err                  err = {0};
+
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){(10 << 20) + 8192, before.rlim_max}) == 0);
+    CHECK_FAILS(blob_put(world.store, BUCKET_TRACES, "k", whole, NULL, &err), ERR_BLOB_REFUSED);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK_WORKS(blob_put(world.store, BUCKET_TRACES, "k", whole, NULL, &err));
 }
 
 TEST(store, refuses_addresses_it_does_not_know)
