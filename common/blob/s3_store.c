@@ -148,8 +148,13 @@ static int s3_remove(struct blob_store *store, struct blob_name name, struct err
     struct http_answer           answer;
     struct s3_call call = {.method = "DELETE", .bucket = name.bucket, .key = name.key};
 
-    call.also = 404;
-    return s3_send(of(store), arena, &call, &answer, err);
+    if (s3_send(of(store), arena, &call, &answer, err) < 0) {
+        if (err->code != ERR_BLOB_MISSING) {
+            return -1; /* also where the whole bucket is not there: it may come back with the object */
+        }
+        err_clear(err);
+    }
+    return 0;
 }
 
 /* -------- listing -------- */

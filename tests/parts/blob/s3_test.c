@@ -170,6 +170,16 @@ TEST(s3, aborts_an_upload_that_is_not_committed)
     CHECK_NUMBER(asked("abort"), 1);
 }
 
+/* Removed, or not there yet behind an address that was taken over: with it the object would come back. */
+TEST(s3, does_not_take_a_bucket_that_is_gone_for_an_object_that_was_deleted)
+{
+    CLEANUP(blob_store) struct blob_store *store = bad_store();
+    struct err                             err = {0};
+
+    CHECK_WORKS(blob_delete(store, BUCKET_CHUNKS, "gone.9.404", &err));
+    CHECK_FAILS(blob_delete(store, BUCKET_CHUNKS, "nobucket.9.404", &err), ERR_BLOB_DENIED);
+}
+
 TEST(s3, is_down_when_nobody_listens)
 {
     struct blob_settings settings = settings_of(FILE_BACKEND);
