@@ -116,18 +116,6 @@ int erase_doomed(struct store *store, struct blob_store *blob, struct arena *are
 
 /* ------------------------------ in the transaction ------------------------------ */
 
-/* What else the batch brings for the trace has to be committed first, to be found. */
-static bool comes_with_others(const struct batch *batch, const struct entry *entry)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->entries[i]->in->message.kind != MESSAGE_ERASE &&
-            strcmp(batch->entries[i]->in->to.trace, entry->in->to.trace) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, struct err *err)
 {
     const struct erase  erase = {.store = batch->store,
@@ -138,10 +126,6 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
     struct erase_range *ranges = NULL;
     size_t              count = 0;
 
-    if (comes_with_others(batch, entry)) {
-        entry->again = true;
-        return 0;
-    }
     if (trace->row.status == TRACE_ERASED) {
         return 0;
     }

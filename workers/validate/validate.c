@@ -261,8 +261,8 @@ static void settle(struct entry *entry, struct outbox *out)
 }
 
 /* Rounds, until no entry has anything left to do. Each is committed on its own. */
-static int run_all(struct validator *validator, struct entry **entries, size_t left,
-                   struct outbox *out, struct err *err)
+static int run_rounds(struct validator *validator, struct entry **entries, size_t left,
+                      struct outbox *out, struct err *err)
 {
     struct batch *batch = &validator->batch;
 
@@ -282,6 +282,30 @@ static int run_all(struct validator *validator, struct entry **entries, size_t l
             }
         }
         left = again;
+    }
+    return 0;
+}
+
+/* Erasing a long trace copies every segment it shares with others. So each is a batch of its own,
+ * behind what came with it: no other trace is locked meanwhile, and no other's work fails with it. What
+ * came for the trace itself is committed by then, and found. */
+static int run_all(struct validator *validator, struct entry **entries, size_t count,
+                   struct outbox *out, struct err *err)
+{
+    struct entry **erases = arena_get(validator->arena, count * sizeof(struct entry *));
+    size_t         erase_count = 0;
+    size_t         other_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i]->in->message.kind == MESSAGE_ERASE) {
+            erases[erase_count++] = entries[i];
+        } else {
+            entries[other_count++] = entries[i];
+        }
+    }
+    TRY(run_rounds(validator, entries, other_count, out, err));
+    for (size_t i = 0; i < erase_count; i++) {
+        (void)!run_rounds(validator, &erases[i], 1, out, &erases[i]->in->err);
     }
     return 0;
 }

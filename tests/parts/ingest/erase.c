@@ -318,6 +318,39 @@ TEST(erase, spares_an_artifact_that_is_about_to_be_referred_to)
     CHECK_NUMBER(objects_with(world, BUCKET_ARTIFACTS, "shared"), 1);
 }
 
+/* A long trace takes long to erase: here somebody holds a segment of it. */
+TEST(erase, holds_up_nothing_that_came_in_the_same_batch)
+{
+    static const struct statement hold = {
+        "hold_segments", "SELECT count(*) FROM (SELECT FROM segments FOR UPDATE) s", 0};
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(world) struct world *other = world_beside(world);
+    CLEANUP(world) struct world *holder = world_beside(world);
+    struct err                   err = {0};
+    pthread_t                    thread;
+
+    put_open(world, "a");
+    put_open(world, "b");
+    put_chunk(world, "a", 0, 0, 5);
+    validated(world);
+    CHECK_WORKS(store_begin(holder->farm.store, &err));
+    CHECK_WORKS(store_run(holder->farm.store, &hold, NULL, NULL, &err));
+    put_message(other, "a", MESSAGE_ERASE, "{}");
+    put_chunk(other, "b", 0, 0, 5);
+    CHECK_NUMBER(pthread_create(&thread, NULL, validate_beside, other), 0);
+    for (int i = 0; i < 2000 && ask(world, WAITING, NULL) == 0; i++) {
+        clock_sleep_us(5000);
+    }
+    CHECK_NUMBER(ask(world, WAITING, NULL), 1);
+    CHECK_NUMBER(ask(world, NUM_EVENTS, "b"), 5);
+    put_chunk(world, "b", 1, 5, 5); /* and its trace is not locked */
+    validated(world);
+    store_rollback(holder->farm.store);
+    (void)pthread_join(thread, NULL);
+    CHECK_NUMBER(ask(world, ERASED, "a"), 1);
+    CHECK_NUMBER(ask(world, NUM_EVENTS, "b"), 10);
+}
+
 /* A disk was lost, and with it the segment that the two share: who asks to be erased is erased. */
 TEST(erase, is_not_stopped_by_a_segment_that_is_lost)
 {
