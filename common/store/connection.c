@@ -128,6 +128,21 @@ static bool still_there(struct store *store)
     return PQstatus(store->conn) == CONNECTION_OK;
 }
 
+/* What is told as stored has to be there after the server was killed, whatever the server, the database
+ * or the role has for a default. Who has it off in the connection string knows what it costs. */
+static int want_durable(struct store *store, struct err *err)
+{
+    static const char sql[] = "SELECT set_config('synchronous_commit', 'on', false) FROM pg_settings"
+                              " WHERE name = 'synchronous_commit' AND setting = 'off'"
+                              " AND source <> 'client'";
+    CLEANUP(result) PGresult *result = NULL;
+
+    if (PQsendQuery(store->conn, sql) == 0) {
+        return connection_failed(store, "asking for durable commits", NULL, err);
+    }
+    return connection_result(store, "asking for durable commits", &result, err);
+}
+
 int connection_want(struct store *store, struct err *err)
 {
     char patience[16];
@@ -156,6 +171,10 @@ int connection_want(struct store *store, struct err *err)
         return err_set(err, ERR_STORE_DOWN, "connecting to PostgreSQL: %s", words);
     }
     (void)PQsetNoticeReceiver(store->conn, notice_ignore, NULL);
+    if (want_durable(store, err) < 0) {
+        connection_drop(store);
+        return -1;
+    }
     store->connects++;
     return 0;
 }

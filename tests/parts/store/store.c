@@ -359,3 +359,35 @@ TEST(migrate, refuses_a_database_of_another_version)
     CHECK_FAILS(store_migrate(other, &applied, &err), ERR_STORE_BEHIND);
     CHECK(strstr(err.story, "older than the database") != NULL);
 }
+
+/* A database or a role that has it off would lose what was acknowledged when the server is killed. */
+TEST(store, commits_are_durable_unless_the_connection_string_says_otherwise)
+{
+    static const struct statement off = {
+        "off",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off',"
+        " current_database()); END $$",
+        0};
+    static const struct statement ask = {"ask", "SELECT current_setting('synchronous_commit')", 0};
+    static const struct {
+        const char *options, *is;
+    } tries[] = {{"", "on"},
+                 {" options='-c synchronous_commit=off'", "off"},
+                 {" options='-c synchronous_commit=local'", "local"}};
+    CLEANUP(arena) struct arena *arena = arena_new();
+    CLEANUP(store) struct store *first = NULL;
+    const char                  *url = postgres_database();
+    struct err                   err = {0};
+
+    CHECK_WORKS(store_open(&first, url, "test", &err));
+    CHECK_WORKS(store_run(first, &off, NULL, NULL, &err));
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        CLEANUP(store) struct store *store = NULL;
+        CLEANUP(rows) struct rows   *rows = NULL;
+
+        CHECK_WORKS(
+            store_open(&store, arena_format(arena, "%s%s", url, tries[i].options), "test", &err));
+        CHECK_WORKS(store_run(store, &ask, NULL, &rows, &err));
+        CHECK_TEXT(rows_text(rows, 0, 0), tries[i].is);
+    }
+}
