@@ -96,6 +96,32 @@ TEST(uploads, of_the_same_bytes_to_two_traces_are_two_objects)
     CHECK(strcmp(uri[0], uri[1]) != 0);
 }
 
+/* Its volume is not mounted: what was put there would be hidden when it is back. */
+TEST(uploads, go_into_no_object_store_that_is_not_the_farms)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct blob_entry           *entries = NULL;
+    struct http_answer           answer;
+    struct err                   err = {0};
+    const char                  *token;
+    size_t                       count = 0;
+
+    if (world == NULL) {
+        return;
+    }
+    const char *trace = world_trace(world, &token);
+
+    world_sql(world, "INSERT INTO object_home (word) VALUES ('elsewhere')");
+    answer = put(world, trace, token, "e1.stdout", BYTES("out"), NULL);
+    CHECK_PROBLEM(&answer, 503, "blob_denied");
+    CHECK_WORKS(blob_list(world->blob, world->arena, BUCKET_ARTIFACTS, "uploads/", "", 1000,
+                          &entries, &count, &err));
+    CHECK_NUMBER(count, 0);
+    CHECK_WORKS(
+        blob_put(world->blob, BUCKET_CHUNKS, "farm/home", BYTES("elsewhere"), NULL, &err));
+    CHECK_NUMBER(put(world, trace, token, "e1.stdout", BYTES("out"), NULL).status, 201);
+}
+
 TEST(uploads, with_another_hash_than_promised_are_refused)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
