@@ -29,9 +29,6 @@ static struct connection *take_place(struct poller *poller)
         poller->free = c->next_free;
         return c;
     }
-    if (poller->made == poller->most) {
-        return NULL; /* some were closed in this round, and are free after it */
-    }
     c = mem_zero(1, sizeof(*c));
     c->poller = poller;
     c->index = poller->first_index + (unsigned)poller->made++;
@@ -56,12 +53,10 @@ void connection_begin(struct poller *poller, int fd)
     struct connection *c = take_place(poller);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
 
-    if (c == NULL || epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         fd_close(fd);
-        if (c != NULL) {
-            c->next_free = poller->free;
-            poller->free = c;
-        }
+        c->next_free = poller->free;
+        poller->free = c;
         return;
     }
     c->fd = fd;

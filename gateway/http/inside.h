@@ -162,7 +162,7 @@ void            poller_resumed(struct poller *poller, struct connection *c); /* 
 void            poller_ready(struct poller *poller, struct connection *c);
 
 /* -------- connection.c; on the poller's thread -------- */
-void connection_begin(struct poller *poller, int fd);
+void connection_begin(struct poller *poller, int fd); /* there is a place */
 void connection_event(struct connection *c, uint32_t events);
 void connection_run(struct connection *c);
 void connection_back(struct connection *c);    /* it was resumed */

@@ -89,13 +89,19 @@ static void make_place(struct poller *poller)
     connection_close(silent);
 }
 
+/* One that was given up in this round is free after it: until then who comes waits. */
+static bool has_place(const struct poller *poller)
+{
+    return poller->free != NULL || poller->made < poller->most;
+}
+
 static void accept_some(struct poller *poller)
 {
     if (poller->count == poller->most) {
         make_place(poller);
         return;
     }
-    for (int i = 0; i < ACCEPTS && poller->count < poller->most; i++) {
+    for (int i = 0; i < ACCEPTS && has_place(poller); i++) {
         int fd = accept4(poller->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         int yes = 1;
 

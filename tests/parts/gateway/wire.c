@@ -61,6 +61,16 @@ static void wait_long(struct exchange *x)
     (void)exchange_wait(x, clock_mono_us() + 300 * 1000, too_late);
 }
 
+/* On the event loop's own thread: what happens meanwhile is told to it at once. */
+static void stand_still(struct exchange *x)
+{
+    held = 1;
+    while (held != 0) {
+        clock_sleep_ms(1);
+    }
+    greet(x);
+}
+
 static int file_open(void)
 {
     return open(file_path, O_RDONLY | O_CLOEXEC);
@@ -119,6 +129,7 @@ static const struct route routes[] = {
     {"POST", "/echo", echo, 0, MOST_BODY, NULL},
     {"POST", "/held", hold, 0, MOST_BODY, NULL},
     {"GET", "/wait", wait_long, 0, MOST_NONE, NULL},
+    {"GET", "/stand", stand_still, 0, MOST_NONE, NULL},
     {"GET", "/file", send_a_file, 0, MOST_NONE, NULL},
     {"GET", "/spliced", send_spliced, 0, MOST_NONE, NULL},
     {"GET", "/much", answer_much, 0, MOST_NONE, NULL},
@@ -138,7 +149,7 @@ bool opened(int connections, int64_t idle_ms)
     CLEANUP(fd) int            fd = -1;
     const struct http_settings settings = {
         .listen = "127.0.0.1",
-        .threads = 2,
+        .threads = connections == 1 ? 1 : 2,
         .connections = connections,
         .idle_ms = idle_ms,
         .body_ms = 1000,
@@ -481,6 +492,27 @@ TEST(wire, a_silent_connection_makes_place_for_another)
     CHECK(is(answer(fourth), 200, "\r\n\r\nlate"));
     CHECK(recv(first, &byte, 1, 0) <= 0);
     CHECK(recv(second, &byte, 1, 0) <= 0);
+    closed();
+}
+
+/* The loop learns in one look that the only connection is gone and that another one waits. */
+TEST(wire, who_comes_as_another_leaves_gets_the_place)
+{
+    if (!opened(1, 5000)) {
+        return;
+    }
+    int leaves = connected();
+
+    held = 0;
+    say(leaves, "GET /stand HTTP/1.1\r\n" HOST "\r\n");
+    while (held == 0) {
+        clock_sleep_ms(1);
+    }
+    (void)close(leaves);
+    CLEANUP(fd) int comes = connected();
+    say(comes, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
+    held = 0;
+    CHECK(is(answer(comes), 200, "\r\n\r\nhello"));
     closed();
 }
 
