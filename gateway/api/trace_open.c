@@ -156,13 +156,13 @@ static unsigned consent_of(const struct value *head)
 }
 
 /* -1 with problems in the check, or with none: the body could not be read. */
-static int read_head(struct exchange *x, struct check *check, struct value *ret_head,
-                     struct err *err)
+static int read_head(struct exchange *x, struct arena *tree, struct check *check,
+                     struct value *ret_head, struct err *err)
 {
     struct value body;
     bool         flat;
 
-    TRY(body_read(x, x->arena, &body, err));
+    TRY(body_read(x, tree, &body, err));
     if (body.kind != VALUE_MAP) {
         (void)check_failed(check, "must be an object");
         return -1;
@@ -219,16 +219,17 @@ static const struct publish_answers answers = {answer_opened, verdict_came, NULL
 
 void trace_open(struct exchange *x)
 {
-    CLEANUP(buf) struct buf body = {0};
-    struct gateway         *gateway = gateway_of(x);
-    struct opened          *opened = arena_zero(x->arena, 1, sizeof(*opened));
-    char                   *trace = arena_get(x->arena, TRACE_ID);
-    struct publish          publish;
-    struct value            head;
-    struct check            check = {.arena = x->arena};
-    struct err              err = {0};
+    CLEANUP(arena) struct arena *tree = arena_new(); /* does not wait with the exchange */
+    CLEANUP(buf) struct buf      body = {0};
+    struct gateway              *gateway = gateway_of(x);
+    struct opened               *opened = arena_zero(x->arena, 1, sizeof(*opened));
+    char                        *trace = arena_get(x->arena, TRACE_ID);
+    struct publish               publish;
+    struct value                 head;
+    struct check                 check = {.arena = x->arena};
+    struct err                   err = {0};
 
-    if (read_head(x, &check, &head, &err) < 0) {
+    if (read_head(x, tree, &check, &head, &err) < 0) {
         if (check.problem_count > 0) {
             refuse_problems(x, &check);
         } else {
