@@ -161,7 +161,7 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
                           err));
     caller->roles = ROLE_UPLOAD;
     caller->tenant = upload.tenant;
-    caller->rate = rate_of_tokens(upload.tenant);
+    caller->rate = rate_of_tokens(upload.tenant, upload.trace);
     caller->trace = upload.trace;
     caller->consent = upload.consent;
     return check_roles(x, err);

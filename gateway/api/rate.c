@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-/* Callers share these by their hash. Two that meet share their rate: with a thousand keys that is
- * one in sixteen, and the limit is there for those who send far too much. */
+/* Callers share these by their hash. Two that meet share their rate: of a thousand keys and traces at
+ * work that is one in sixteen, and the limit is there for those who send far too much. */
 enum { BUCKETS = 16384, SECOND_US = 1000000 };
 
 struct rates {
@@ -28,14 +28,18 @@ void rates_free(struct rates *rates)
     mem_free(rates);
 }
 
-uint64_t rate_of_tokens(const char *tenant)
+/* FNV-1a, the NUL too. */
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-
-    for (; *tenant != '\0'; tenant++) {
-        hash = (hash ^ (uint8_t)*tenant) * 1099511628211u;
-    }
+    do {
+        hash = (hash ^ (uint8_t)*text) * 1099511628211u;
+    } while (*text++ != '\0');
     return hash;
+}
+
+uint64_t rate_of_tokens(const char *tenant, const char *trace)
+{
+    return hash_text(hash_text(14695981039346656037u, tenant), trace);
 }
 
 int rate_take(struct rates *rates, uint64_t who, struct err *err)

@@ -193,3 +193,23 @@ TEST(requests, of_one_key_do_not_use_up_anothers_rate)
     CHECK_NUMBER(answer.status, 429);
     CHECK_NUMBER(world_get(world, "/v1/traces", keys[1]).status, 200);
 }
+
+TEST(requests, of_one_trace_do_not_use_up_anothers_rate)
+{
+    static const char *const     settings[] = {"PRT_KEY_RATE=1", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    struct http_answer           answer = {0};
+    const char                  *loud, *quiet, *loud_token, *quiet_token;
+
+    if (world == NULL) {
+        return;
+    }
+    loud = world_trace(world, &loud_token);
+    quiet = world_trace(world, &quiet_token);
+    for (int i = 0; i < 200 && answer.status != 429; i++) {
+        answer = world_post(world, path_of(world, loud, "/complete"), loud_token, "{}");
+    }
+    CHECK_NUMBER(answer.status, 429);
+    answer = world_post(world, path_of(world, quiet, "/complete"), quiet_token, "{}");
+    CHECK_NUMBER(answer.status, 200);
+}

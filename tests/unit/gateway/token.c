@@ -190,13 +190,13 @@ TEST(rate, lets_a_seconds_worth_through_and_says_when_to_come_again)
     struct err    err = {0};
     int           passed = 0;
 
-    while (passed < 100 && rate_take(rates, rate_of_tokens("acme"), &err) == 0) {
+    while (passed < 100 && rate_take(rates, rate_of_tokens("acme", "trace-1"), &err) == 0) {
         passed++;
     }
     CHECK(passed >= 10 && passed <= 12);
     CHECK(err.code == ERR_RATE_LIMITED);
     CHECK(err.retry_after_ms > 0 && err.retry_after_ms <= 1000);
-    CHECK_WORKS(rate_take(rates, rate_of_tokens("other"), &err)); /* nobody else pays for it */
+    CHECK_WORKS(rate_take(rates, rate_of_tokens("acme", "trace-2"), &err)); /* nobody else pays for it */
     rates_free(rates);
 }
 
@@ -206,7 +206,7 @@ TEST(rate, of_zero_is_no_limit)
     struct err    err = {0};
 
     for (int i = 0; i < 1000; i++) {
-        CHECK_WORKS(rate_take(rates, rate_of_tokens("acme"), &err));
+        CHECK_WORKS(rate_take(rates, rate_of_tokens("acme", "trace-1"), &err));
     }
     rates_free(rates);
 }
