@@ -290,8 +290,20 @@ static int judge_handle(void *self, struct delivery *in, struct outbox *out, str
     return 0;
 }
 
+static int judge_tend(void *self, struct err *err)
+{
+    struct judge *judge = self;
+
+    (void)err;
+    if (judge->models != NULL) {
+        model_judge_tend(judge->models);
+    }
+    return 0;
+}
+
 const struct stage judge_stage = {
     .open = judge_open,
     .handle = judge_handle,
+    .tend = judge_tend,
     .close = judge_close,
 };

@@ -5,14 +5,12 @@
 
 #include "base/clock.h"
 #include "metric/metric.h"
+#include "workers/judge/pause.h"
 #include "workers/judge/score/answer.h"
 #include "workers/judge/score/price.h"
 #include "workers/judge/score/settings.h"
 
-enum {
-    DEPENDENCY_JUDGE = 4, /* its place in the row dependency_calls of metric.def */
-    BUDGET_LOOK_MS = 5 * 60 * 1000
-};
+enum { DEPENDENCY_JUDGE = 4 }; /* its place in the row dependency_calls of metric.def */
 
 static const int64_t day_us = 24 * 3600 * (int64_t)1000000;
 
@@ -26,6 +24,7 @@ struct model_judge {
     size_t               model_count;
     struct arena        *arenas[PANEL_MOST]; /* one an ask, until the next job */
     struct arena        *job_arena;
+    struct pause         pause;
 };
 
 /* What one job carries from step to step. */
@@ -169,15 +168,6 @@ static double most_cost(const struct asking *asking)
     return sum;
 }
 
-static int budget_spent(int64_t now_us, struct err *err)
-{
-    int64_t left_ms = (day_us - now_us % day_us) / 1000;
-
-    metric_set(METRIC_judge_budget_paused, 0, 1);
-    err->retry_after_ms = (uint32_t)(left_ms < BUDGET_LOOK_MS ? left_ms : BUDGET_LOOK_MS);
-    return -1;
-}
-
 /* No day would be long enough: to wait for the next one is to wait for ever. */
 static int check_fits_a_day(const struct asking *asking, struct err *err)
 {
@@ -218,16 +208,21 @@ static int check_budget(struct asking *asking, struct err *err)
             config->judge_budget_tokens) {
         (void)err_set(err, ERR_BUDGET_SPENT, "%lld of PRT_JUDGE_BUDGET_TOKENS=%lld are used today",
                       (long long)spent.tokens, (long long)config->judge_budget_tokens);
-        return budget_spent(now_us, err);
+        return pause_begin(&asking->judge->pause, now_us, err);
     }
     if (config->judge_budget_cents > 0 &&
         (spent.cost_usd + most_cost(asking)) * 100 > (double)config->judge_budget_cents) {
         (void)err_set(err, ERR_BUDGET_SPENT, "%.2f of PRT_JUDGE_BUDGET_CENTS=%lld are spent today",
                       spent.cost_usd * 100, (long long)config->judge_budget_cents);
-        return budget_spent(now_us, err);
+        return pause_begin(&asking->judge->pause, now_us, err);
     }
-    metric_set(METRIC_judge_budget_paused, 0, 0);
+    pause_end(&asking->judge->pause);
     return 0;
+}
+
+void model_judge_tend(struct model_judge *judge)
+{
+    pause_tend(&judge->pause, clock_us());
 }
 
 /* -------- asking -------- */

@@ -21,6 +21,9 @@ WARN_UNUSED int model_judge_open(struct model_judge **ret_judge, const struct co
 void            model_judge_close(struct model_judge *judge);
 DEFINE_CLEANUP(model_judge, struct model_judge *, model_judge_close)
 
+/* Every few seconds: what waited for a new day may have gone to other workers. */
+void model_judge_tend(struct model_judge *judge);
+
 struct model_job {
     const char *models; /* names with commas between; NULL: the configured ones */
     bool        fresh;  /* do not read the cache */
