@@ -100,6 +100,17 @@ static int start(struct supervisor *supervisor, struct child *child, struct err 
     return 0;
 }
 
+/* One that can't be started, while its program is being replaced for example, is tried again later:
+ * at once it would be tried, and complained of, in every round. */
+static int start_again(struct supervisor *supervisor, struct child *child, struct err *err)
+{
+    if (start(supervisor, child, err) < 0) {
+        child->start_again_us = clock_mono_us() + AGAIN_MOST_MS * 1000;
+        return err_add(err, "%s, again in %d s", child->name, AGAIN_MOST_MS / 1000);
+    }
+    return 0;
+}
+
 static int write_state(struct supervisor *supervisor, struct err *err)
 {
     struct process list[CHILDREN_MOST + 1] = {{"prt up", getpid(), process_start_ticks(getpid())}};
@@ -225,7 +236,7 @@ static int tick(struct supervisor *supervisor, struct err *err)
         struct child *child = &supervisor->child[i];
 
         if (child->pid == 0 && clock_mono_us() >= child->start_again_us) {
-            TRY(start(supervisor, child, err));
+            TRY(start_again(supervisor, child, err));
             changed = true;
         }
         if (child->pid > 0 && !child->ready && child->probe != NULL) {
