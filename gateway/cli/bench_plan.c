@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <getopt.h>
 #include <stddef.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "gateway/cli/bench.h"
+#include "gateway/cli/whole.h"
 
 enum { ASYNC = 256, RAW, OUTAGE, KEEP, COMPARE }; /* numbers are below, by row */
 
@@ -23,16 +24,11 @@ static const struct {
 
 static int read_number(struct bench_plan *plan, size_t row, const char *text, struct err *err)
 {
-    char     *end;
-    long long number = strtoll(text, &end, 10);
+    char option[32];
 
-    if (end == text || *end != '\0' || number < numbers[row].least || number > numbers[row].most) {
-        return err_set(err, ERR_USAGE, "--%s %s: it wants a whole number from %lld to %lld",
-                       numbers[row].name, text, (long long)numbers[row].least,
-                       (long long)numbers[row].most);
-    }
-    *(int64_t *)((char *)plan + numbers[row].place) = number;
-    return 0;
+    (void)snprintf(option, sizeof(option), "--%s", numbers[row].name);
+    return whole_read(option, text, numbers[row].least, numbers[row].most,
+                       (int64_t *)((char *)plan + numbers[row].place), err);
 }
 
 int bench_plan_read(struct bench_plan *ret_plan, int argc, char **argv, struct err *err)

@@ -5,11 +5,11 @@
 #include <getopt.h>
 #include <glob.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/crypto.h"
 #include "gateway/cli/call.h"
+#include "gateway/cli/whole.h"
 #include "workers/judge/score/agreement.h"
 #include "workers/judge/score/scorer.h"
 
@@ -177,34 +177,22 @@ static int judge_all(struct cli *cli, struct scorer *scorer, struct eval *eval, 
     return 0;
 }
 
-static int read_repeats(const char *text, int *ret_repeats, struct err *err)
-{
-    char *end;
-    long  repeats = strtol(text, &end, 10);
-
-    if (*text == '\0' || *end != '\0' || repeats < 1 || repeats > REPEATS_MOST) {
-        return err_set(err, ERR_USAGE, "--repeat is \"%s\"; 1 to %d are allowed", text,
-                       REPEATS_MOST);
-    }
-    *ret_repeats = (int)repeats;
-    return 0;
-}
-
 int judge_eval_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {{"model", required_argument, NULL, 'm'},
                                             {"repeat", required_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
     CLEANUP(scorer) struct scorer *scorer = NULL;
-    struct eval eval = {.repeats = 3};
+    struct eval eval = {0};
     const char *model = NULL;
+    int64_t     repeats = 3;
     int         option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'm') {
             model = optarg;
         } else if (option == 'r') {
-            TRY(read_repeats(optarg, &eval.repeats, err));
+            TRY(whole_read("--repeat", optarg, 1, REPEATS_MOST, &repeats, err));
         } else {
             return err_set(err, ERR_USAGE, "prt judge-eval --help tells its options");
         }
@@ -214,6 +202,7 @@ int judge_eval_run(struct cli *cli, int argc, char **argv, struct err *err)
     }
     TRY(crypto_setup(err));
     TRY(scorer_open(&scorer, &cli->config, model, err));
+    eval.repeats = (int)repeats;
     eval.judge = scorer_name(scorer);
     eval.rubric = scorer_rubric(scorer)->version;
     TRY(read_set(cli, argv[optind], scorer_rubric(scorer), &eval, err));

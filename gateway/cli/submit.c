@@ -14,6 +14,7 @@
 #include "gateway/cli/local.h"
 #include "gateway/cli/outcome.h"
 #include "gateway/cli/plain.h"
+#include "gateway/cli/whole.h"
 #include "pack/pack.h"
 #include "value/json.h"
 
@@ -26,7 +27,7 @@ struct submission {
     const char **chunks; /* files in order */
     size_t       chunk_count;
     struct bytes complete; /* body; size 0: none */
-    long         first;    /* < 0: all, and complete */
+    int64_t      first;    /* < 0: all, and complete */
     const char  *trace;
     const char  *token;
     bool         wait;
@@ -273,7 +274,7 @@ int submit_run(struct cli *cli, int argc, char **argv, struct err *err)
         case 'b': what.before = optarg; break;
         case 'a': what.after = optarg; break;
         case 's': what.session = optarg; break;
-        case 'f': what.first = atol(optarg); break;
+        case 'f': TRY(whole_read("--first", optarg, 0, CHUNKS_MOST, &what.first, err)); break;
         case 'r': what.trace = optarg; break;
         default: return err_set(err, ERR_USAGE, "prt submit --help tells its options");
         }

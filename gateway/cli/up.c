@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "gateway/cli/servers.h"
+#include "gateway/cli/whole.h"
 
-enum { READY_MS = 60000, ROLES = 4, ROLE_MOST = 64 };
+enum { READY_MS = 60000, ROLES = 4, ROLE_MOST = 64, PORT_MOST = 65535 };
 
 struct role_count {
     const char *role;
@@ -25,25 +26,22 @@ static int read_workers(struct cli *cli, const char *list, struct role_count *co
     char *rest = arena_text(cli->arena, bytes_of(list));
 
     for (char *one = strtok_r(rest, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
-        char *equals = strchr(one, '=');
-        bool  known = false;
-        int   count = equals == NULL ? 1 : atoi(equals + 1);
+        const char *equals = strchr(one, '=');
+        size_t      size = equals == NULL ? 0 : (size_t)(equals - one);
+        size_t      at = 0;
+        int64_t     count = 0;
 
-        if (equals != NULL) {
-            *equals = '\0';
+        while (at < ROLES && (strlen(counts[at].role) != size ||
+                              memcmp(counts[at].role, one, size) != 0)) {
+            at++;
         }
-        for (size_t i = 0; i < ROLES; i++) {
-            if (strcmp(counts[i].role, one) == 0) {
-                counts[i].count = count;
-                known = true;
-            }
-        }
-        if (!known || count < 0 || count > ROLE_MOST) {
+        if (at == ROLES || whole_read("--workers", equals + 1, 0, ROLE_MOST, &count, err) < 0) {
             return err_set(err, ERR_USAGE,
-                           "--workers: \"%s=%d\" is not ROLE=N with a role of validate, finalize, qa,"
+                           "--workers: \"%s\" is not ROLE=N with a role of validate, finalize, qa,"
                            " judge and N from 0 to %d",
-                           one, count, ROLE_MOST);
+                           one, ROLE_MOST);
         }
+        counts[at].count = (int)count;
     }
     return 0;
 }
@@ -259,7 +257,7 @@ int up_run(struct cli *cli, int argc, char **argv, struct err *err)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'p':
-            port = atoll(optarg);
+            TRY(whole_read("--port", optarg, 0, PORT_MOST, &port, err));
             break;
         case 'w':
             TRY(read_workers(cli, optarg, workers, err));
@@ -283,7 +281,7 @@ int up_run(struct cli *cli, int argc, char **argv, struct err *err)
         TRY(local_free_port(&free_port, err));
         port = free_port;
     }
-    if (port < 0 || port > 65535 || !local_port_is_free("127.0.0.1", (int)port)) {
+    if (!local_port_is_free("127.0.0.1", (int)port)) {
         return err_set(err, ERR_USAGE,
                        "port %lld is taken by another program; prt up --port N takes another one"
                        " (0: any free one)",

@@ -36,8 +36,8 @@ expect "$(db "SELECT sum(num_events) FROM traces")" = "$(figure .committed_event
 
 # What is no number says so, and what it should be.
 refuses() { local code=0; prt bench "${@:2}" >"$work/out" 2>&1 || code=$?; expect $code = 2; grep -q -- "$1" "$work/out"; }
-refuses '--rate fast: it wants a whole number from 1' --rate fast
-refuses '--events 0: it wants a whole number from 1 to 1000' --events 0
+refuses '--rate: "fast" is no whole number from 1 to' --rate fast
+refuses '--events: "0" is no whole number from 1 to 1000' --events 0
 refuses '--traces 3: each of the 5 connections' --traces 3 --connections 5
 echo "no trace" >"$work/other"
 refuses 'line 1 is not what prt bench --keep wrote' --keep "$work/other"
