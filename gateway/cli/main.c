@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* prt - the command line of PR Telemetry: find the local farm, read the settings, run the command. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,16 +112,29 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
     return command->run(cli, argc - 1, argv + 1, err);
 }
 
+/* What was printed and could not be written, to a full disk for example, is not done. */
+static int flush(int code, struct err *err)
+{
+    bool whole = ferror(stdout) == 0;
+
+    errno = EIO; /* where a write before has failed, nobody knows any more with what */
+    if ((fflush(stdout) != 0 || !whole) && code >= 0) {
+        return err_errno(err, "writing standard output");
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(http_client) struct http_client *http = http_client_new(NULL, NULL);
-    struct cli cli = {.arena = arena, .http = http, .paint = isatty(STDOUT_FILENO) == 1};
+    struct cli cli = {.arena = arena,
+                      .http = http,
+                      .paint = isatty(STDOUT_FILENO) == 1};
     struct err err = {0};
-    int        code = run(&cli, argc, argv, &err);
+    int        code = flush(run(&cli, argc, argv, &err), &err);
 
     if (code < 0) {
-        (void)fflush(stdout);
         (void)fputs("prt: ", stderr);
         plain_print(stderr, bytes_of(err.story)); /* it may quote what a client sent */
         (void)fprintf(stderr, "\n     (%s: %s)\n", err_name(err.code), err_words(err.code));

@@ -10,6 +10,12 @@ pids=$(jq -r '.[].pid' "$work/var/up.json")
 trace=$(prt submit "$examples/one_line_fix" --first 1)
 expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
 
+# What could not be written is not done.
+code=0
+prt list >/dev/full 2>"$work/full" || code=$?
+expect $code = 1
+grep -q 'writing standard output: No space left' "$work/full"
+
 # A second farm in the same place is refused.
 code=0
 prt up --port 0 --detach 2>"$work/second" || code=$?
@@ -49,3 +55,15 @@ code=0
 "$build/prt" --data "$work/a,b/var" up --port 0 --detach 2>"$work/refused" || code=$?
 expect $code = 2
 grep -q -- '--data another' "$work/refused"
+
+# Where a number stands that is none, nothing is started in its stead.
+for options in "--port http" "--port 80x" "--port 65536" "--workers qa=two" "--workers qa" "--workers qa=65"; do
+    code=0
+    prt up $options --detach 2>"$work/refused" || code=$?
+    expect "$options: $code" = "$options: 2"
+    grep -qF -- "${options% *}: \"${options#* }\"" "$work/refused"
+done
+code=0
+prt submit "$examples/one_line_fix" --first all 2>"$work/refused" || code=$?
+expect $code = 2
+grep -qF -- '--first: "all" is no whole number from 0' "$work/refused"
