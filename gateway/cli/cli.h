@@ -25,7 +25,8 @@ struct cli {
     struct arena *arena; /* of the whole run */
     const char   *data;  /* data directory of the local farm, absolute */
     bool          json;  /* --json */
-    bool          paint; /* colour and progress bars: standard output is a terminal */
+    bool          paint; /* colour: standard output is a terminal */
+    bool          bars;  /* progress: standard error is one */
     struct http_client *http;
 };
 
@@ -53,6 +54,9 @@ const char *paint(const struct cli *cli, const char *code);
 #define RED(cli)   paint((cli), "\033[31m")
 #define GREEN(cli) paint((cli), "\033[32m")
 #define PLAIN(cli) paint((cli), "\033[0m")
+
+/* Standard output is a terminal with fewer columns than that: lines are better folded. */
+bool cli_narrower(const struct cli *cli, int columns);
 
 /* The value as pretty JSON and a newline, on standard output. */
 void cli_print_json(const struct value *value);

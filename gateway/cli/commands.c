@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <limits.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "gateway/cli/cli.h"
@@ -225,6 +226,14 @@ const char *cli_program(struct cli *cli, const char *name)
 const char *paint(const struct cli *cli, const char *code)
 {
     return cli->paint ? code : "";
+}
+
+bool cli_narrower(const struct cli *cli, int columns)
+{
+    struct winsize size = {0};
+
+    return cli->paint && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 &&
+           size.ws_col < columns;
 }
 
 void cli_print_json(const struct value *value)

@@ -9,7 +9,7 @@
 #include "gateway/cli/plain.h"
 #include "gateway/cli/when.h"
 
-enum { TRACE_WIDTH = 39, TITLE_MOST = 50 };
+enum { TRACE_WIDTH = 39, TITLE_MOST = 50, FOLD_BELOW = 110 };
 
 struct filter {
     const char *option; /* of prt: --option */
@@ -40,7 +40,8 @@ static void print_when(double seconds)
     printf("%-17s", text);
 }
 
-static void print_row(const struct cli *cli, const struct value *trace)
+/* `fold` stands where a terminal without room for all of it goes on in a second line. */
+static void print_row(const struct cli *cli, const struct value *trace, const char *fold)
 {
     const struct value *passed = value_get(trace, "tests_passed");
     const struct value *overall = value_get(trace, "overall");
@@ -52,7 +53,7 @@ static void print_row(const struct cli *cli, const struct value *trace)
     plain_cell(id, TRACE_WIDTH);
     (void)fputc(' ', stdout);
     print_when(value_real_or(value_get(trace, "created_at"), 0));
-    printf(" %-11.*s %6lld  ", (int)status.size, (const char *)status.data,
+    printf(" %-11.*s%s %6lld  ", (int)status.size, (const char *)status.data, fold,
            (long long)value_whole_or(value_get(trace, "num_events"), 0));
     printf("%s%-8s%s", !known ? DIM(cli) : passed->as.flag ? GREEN(cli) : RED(cli),
            !known ? "-" : passed->as.flag ? "passed" : "failed", PLAIN(cli));
@@ -114,6 +115,7 @@ int list_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     CLEANUP(buf) struct buf path = {0};
     const struct value *traces;
+    const char         *fold;
     struct value        answer;
 
     TRY(build_path(&path, argc, argv, err));
@@ -128,10 +130,11 @@ int list_run(struct cli *cli, int argc, char **argv, struct err *err)
         (void)fprintf(stderr, "no trace fits; prt submit examples/one_line_fix sends one\n");
         return EXIT_DONE;
     }
-    printf("%s%-39s %-17s %-11s %6s  %-8s%5s  %s%s\n", BOLD(cli), "trace", "begun", "status",
+    fold = cli_narrower(cli, FOLD_BELOW) ? "\n" : "";
+    printf("%s%-39s %-17s %-11s%s %6s  %-8s%5s  %s%s\n", BOLD(cli), "trace", "begun", "status", fold,
            "events", "tests", "score", "task", PLAIN(cli));
     for (uint32_t i = 0; i < traces->count; i++) {
-        print_row(cli, &traces->as.items[i]);
+        print_row(cli, &traces->as.items[i], fold);
     }
     if (value_get(&answer, "next") != NULL && value_get(&answer, "next")->kind == VALUE_TEXT) {
         (void)fprintf(stderr, "there are more: --limit N shows up to 500, --until TIME older ones\n");

@@ -130,7 +130,8 @@ int main(int argc, char **argv)
     CLEANUP(http_client) struct http_client *http = http_client_new(NULL, NULL);
     struct cli cli = {.arena = arena,
                       .http = http,
-                      .paint = isatty(STDOUT_FILENO) == 1};
+                      .paint = isatty(STDOUT_FILENO) == 1,
+                      .bars = isatty(STDERR_FILENO) == 1};
     struct err err = {0};
     int        code = flush(run(&cli, argc, argv, &err), &err);
 

@@ -41,6 +41,9 @@ static const struct column columns[] = {
     {"judge s", 8, "/seconds/judge", true},
 };
 
+/* Where a terminal has no room for all of them, the scores begin a second line. */
+enum { COLUMNS_WIDTH = 147, SECOND_LINE = 6 };
+
 static int wait_for(struct cli *cli, const char *trace, struct bytes *ret_document, struct err *err)
 {
     int64_t deadline = clock_mono_us() + WAIT_MOST_US;
@@ -161,6 +164,33 @@ static void print_cell(const struct cli *cli, const struct value *row, const str
     printf("%*s", column->width, text);
 }
 
+static void fold(bool folded, size_t column)
+{
+    if (folded && column == SECOND_LINE) {
+        (void)fputs("\n  ", stdout);
+    }
+}
+
+static void print_table(const struct cli *cli, const struct value *rows)
+{
+    const bool folded = cli_narrower(cli, COLUMNS_WIDTH);
+
+    (void)fputs(BOLD(cli), stdout);
+    for (size_t i = 0; i < COUNT_OF(columns); i++) {
+        fold(folded, i);
+        printf(i == 0 ? "%-*s" : i == 1 ? "  %-*s" : "%*s",
+               i == 1 ? columns[i].width - 2 : columns[i].width, columns[i].heading);
+    }
+    printf("%s\n", PLAIN(cli));
+    for (uint32_t k = 0; k < rows->count; k++) {
+        for (size_t i = 0; i < COUNT_OF(columns); i++) {
+            fold(folded, i);
+            print_cell(cli, &rows->as.items[k], &columns[i]);
+        }
+        (void)fputc('\n', stdout);
+    }
+}
+
 int report_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {{"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
@@ -180,7 +210,7 @@ int report_run(struct cli *cli, int argc, char **argv, struct err *err)
     for (int i = optind; i < argc; i++) {
         struct value row;
 
-        if (cli->paint) {
+        if (cli->bars) {
             (void)fprintf(stderr, "\r%d of %d%s", i - optind + 1, argc - optind,
                           i + 1 == argc ? "\r        \r" : "");
         }
@@ -191,17 +221,6 @@ int report_run(struct cli *cli, int argc, char **argv, struct err *err)
         cli_print_json(&rows);
         return EXIT_DONE;
     }
-    (void)fputs(BOLD(cli), stdout);
-    for (size_t i = 0; i < COUNT_OF(columns); i++) {
-        printf(i == 0 ? "%-*s" : i == 1 ? "  %-*s" : "%*s", i == 1 ? columns[i].width - 2 : columns[i].width,
-               columns[i].heading);
-    }
-    printf("%s\n", PLAIN(cli));
-    for (uint32_t k = 0; k < rows.count; k++) {
-        for (size_t i = 0; i < COUNT_OF(columns); i++) {
-            print_cell(cli, &rows.as.items[k], &columns[i]);
-        }
-        (void)fputc('\n', stdout);
-    }
+    print_table(cli, &rows);
     return EXIT_DONE;
 }

@@ -179,7 +179,7 @@ static int send_chunks(struct cli *cli, const struct submission *what, struct er
             plain_print(stderr, message);
             (void)fputc('\n', stderr);
         }
-        if (cli->paint) {
+        if (cli->bars) {
             (void)fprintf(stderr, "\rchunks sent: %zu of %zu%s", i + 1, count,
                           i + 1 == count ? "\n" : "");
         }
@@ -214,7 +214,7 @@ static int wait_for_end(struct cli *cli, const struct submission *what, struct b
         }
         cli->arena = kept;
         TRY(asked);
-        if (strcmp(shown, outcome.stage) != 0 && cli->paint) {
+        if (strcmp(shown, outcome.stage) != 0 && cli->bars) {
             (void)fprintf(stderr, "%s\n", outcome.stage);
         }
         shown = outcome.stage;
