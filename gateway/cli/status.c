@@ -11,6 +11,8 @@
 #include "store/trace_store.h"
 #include "workers/judge/score/settings.h"
 
+enum { COLUMN_FIRST = 20, COLUMN = 15, COLUMN_LEAST = 11 };
+
 struct stream_row {
     const char *name;
 };
@@ -160,6 +162,18 @@ static void add_judging(struct cli *cli, struct value *all, struct err *err)
     value_put(cli->arena, all, "judging", list);
 }
 
+/* How wide the column is: as a table of five columns is of a terminal's eighty, or as its heading
+ * wants where there are more. */
+static int width_of(const struct value *map, uint32_t column)
+{
+    int heading = (int)map->as.members[column].name.size;
+
+    return column == 0                  ? COLUMN_FIRST
+           : map->count <= 5            ? COLUMN
+           : heading + 2 < COLUMN_LEAST ? COLUMN_LEAST
+                                        : heading + 2;
+}
+
 /* A table from a list of flat maps; the first column is text, the others stand right. */
 static void print_table(const struct cli *cli, const struct value *list)
 {
@@ -186,7 +200,7 @@ static void print_table(const struct cli *cli, const struct value *list)
                 (void)snprintf(text, sizeof(text), "%.*s", (int)cell->name.size,
                                (const char *)cell->name.data);
             }
-            printf(i == 0 ? "%-20s" : "%15s", text);
+            printf(i == 0 ? "%-*s" : "%*s", width_of(map, i), text);
         }
         printf("%s\n", row == 0 ? PLAIN(cli) : "");
     }
@@ -217,10 +231,11 @@ static int show(struct cli *cli, struct stream *stream, struct err *err)
 int status_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {{"watch", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
-    struct farm farm;
-    bool        watch = false;
-    int         shown;
-    int         option;
+    struct arena *kept = cli->arena;
+    struct farm   farm;
+    bool          watch = false;
+    int           shown;
+    int           option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option != 'w') {
@@ -232,13 +247,17 @@ int status_run(struct cli *cli, int argc, char **argv, struct err *err)
         return err_set(err, ERR_USAGE, "status takes options only, and \"%s\" was given", argv[optind]);
     }
     if (farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt status", 0, err) < 0) {
-        return err_add(err, "no farm answers at %s", cli->config.nats_url);
+        return err_add(err, "no farm answers at %s (%s)", cli->config.nats_url, local_remedy(cli));
     }
     do {
+        CLEANUP(arena) struct arena *round = arena_new(); /* who watches for days keeps nothing */
+
         if (watch && cli->paint) {
             (void)fputs("\033[H\033[J", stdout);
         }
+        cli->arena = round;
         shown = show(cli, farm.stream, err);
+        cli->arena = kept;
         (void)fflush(stdout);
         if (watch && shown == 0) {
             clock_sleep_ms(1000);
