@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,15 +25,25 @@ static const struct row {
 #undef METRIC
 };
 
-/* Upper bounds of the buckets; one more, +Inf, lies behind the last. */
-static const int64_t time_bounds_us[] = {
-    100,     250,     500,       1000,      2500,      5000,       10000,      25000,     50000,
-    100000,  250000,  500000,    1000000,   2500000,   5000000,    10000000,   30000000,  60000000,
-    120000000, 300000000, 600000000,
+/* Upper bounds of the buckets, and as they are written; one more, +Inf, lies behind the last. */
+struct bound {
+    int64_t     most;
+    const char *text;
 };
-static const int64_t size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+static const struct bound time_bounds[] = {
+    {100, "0.0001"},   {250, "0.00025"},  {500, "0.0005"},    {1000, "0.001"},
+    {2500, "0.0025"},  {5000, "0.005"},   {10000, "0.01"},    {25000, "0.025"},
+    {50000, "0.05"},   {100000, "0.1"},   {250000, "0.25"},   {500000, "0.5"},
+    {1000000, "1"},    {2500000, "2.5"},  {5000000, "5"},     {10000000, "10"},
+    {30000000, "30"},  {60000000, "60"},  {120000000, "120"}, {300000000, "300"},
+    {600000000, "600"},
+};
+static const struct bound size_bounds[] = {
+    {1, "1"},     {2, "2"},     {4, "4"},     {8, "8"},       {16, "16"},     {32, "32"},    {64, "64"},
+    {128, "128"}, {256, "256"}, {512, "512"}, {1024, "1024"}, {2048, "2048"}, {4096, "4096"},
+};
 
-enum { BUCKETS_MOST = COUNT_OF(time_bounds_us) + 1 };
+enum { BUCKETS_MOST = COUNT_OF(time_bounds) + 1 };
 
 /* One series. A counter or gauge lives in `value`; a histogram has its sum there. */
 struct series {
@@ -107,11 +118,11 @@ void metric_set(enum metric metric, unsigned index, int64_t value)
     atomic_store_explicit(&series_at(metric, index)->value, value, memory_order_relaxed);
 }
 
-static void observe(struct series *series, const int64_t *bounds, size_t count, int64_t value)
+static void observe(struct series *series, const struct bound *bounds, size_t count, int64_t value)
 {
     size_t at = 0;
 
-    while (at < count && value > bounds[at]) {
+    while (at < count && value > bounds[at].most) {
         at++;
     }
     cell_add(&series->bucket[at], 1);
@@ -120,7 +131,7 @@ static void observe(struct series *series, const int64_t *bounds, size_t count, 
 
 void metric_time(enum metric metric, unsigned index, int64_t took_us)
 {
-    observe(series_at(metric, index), time_bounds_us, COUNT_OF(time_bounds_us), took_us);
+    observe(series_at(metric, index), time_bounds, COUNT_OF(time_bounds), took_us);
 }
 
 void metric_size(enum metric metric, unsigned index, int64_t size)
@@ -130,7 +141,7 @@ void metric_size(enum metric metric, unsigned index, int64_t size)
 
 static size_t bound_count(enum kind kind)
 {
-    return kind == SECONDS ? COUNT_OF(time_bounds_us) : COUNT_OF(size_bounds);
+    return kind == SECONDS ? COUNT_OF(time_bounds) : COUNT_OF(size_bounds);
 }
 
 static int64_t observations(enum kind kind, struct series *series)
@@ -173,13 +184,14 @@ static struct bytes label_value(enum metric metric, unsigned index)
     return (struct bytes){(const uint8_t *)at, strcspn(at, "|")};
 }
 
-/* Name and labels of a line; `bound` is the bucket's, or NULL. */
-static void put_name(struct buf *out, enum metric metric, const char *ending, struct bytes value,
-                     const char *bound)
+/* Name and labels of a line, up to the last quote. */
+static void put_name(struct buf *out, enum metric metric, const char *ending, struct bytes value)
 {
     const char *between = "{";
 
-    buf_format(out, "prt_%s%s", rows[metric].name, ending);
+    buf_put_text(out, "prt_");
+    buf_put_text(out, rows[metric].name);
+    buf_put_text(out, ending);
     if (common_label != NULL) {
         buf_format(out, "%s%s=\"%s\"", between, common_label, common_value);
         between = ",";
@@ -187,53 +199,68 @@ static void put_name(struct buf *out, enum metric metric, const char *ending, st
     if (value.size > 0) {
         buf_format(out, "%s%s=\"%.*s\"", between, rows[metric].label, (int)value.size,
                    (const char *)value.data);
-        between = ",";
     }
-    if (bound != NULL) {
-        buf_format(out, "%sle=\"%s\"", between, bound);
-        between = ",";
-    }
-    buf_put_text(out, *between == ',' ? "} " : " ");
 }
 
-static void put_bounded(struct buf *out, enum kind kind, int64_t value)
+static bool has_labels(struct bytes value)
 {
-    if (kind == SECONDS) {
-        buf_format(out, "%.6f\n", (double)value / 1e6);
-    } else {
-        buf_format(out, "%lld\n", (long long)value);
-    }
+    return common_label != NULL || value.size > 0;
 }
 
+static void put_whole(struct buf *out, int64_t whole)
+{
+    char  digits[24];
+    char *at = digits + sizeof(digits);
+    bool  below = whole < 0;
+
+    do {
+        *--at = (char)('0' + (below ? -(whole % 10) : whole % 10));
+        whole /= 10;
+    } while (whole != 0);
+    if (below) {
+        *--at = '-';
+    }
+    buf_put(out, (struct bytes){(const uint8_t *)at, (size_t)(digits + sizeof(digits) - at)});
+}
+
+static void put_line(struct buf *out, enum metric metric, const char *ending, struct bytes value,
+                     int64_t number)
+{
+    put_name(out, metric, ending, value);
+    buf_put_text(out, has_labels(value) ? "} " : " ");
+    put_whole(out, number);
+    buf_put_byte(out, '\n');
+}
+
+/* The lines of one series differ in their bounds alone: what comes before is made once. They are
+ * nearly all there is of a gateway's metrics, and its event loop writes them. */
 static void put_histogram(struct buf *out, enum metric metric, struct bytes value,
                           struct series *series)
 {
-    enum kind   kind = rows[metric].kind;
-    const char *unit = kind == SECONDS ? "_seconds" : "";
-    char        ending[32];
-    char        bound[32];
-    int64_t     total = 0;
+    enum kind               kind = rows[metric].kind;
+    const bool              seconds = kind == SECONDS;
+    const struct bound     *bounds = seconds ? time_bounds : size_bounds;
+    CLEANUP(buf) struct buf start = {0};
+    int64_t                 total = 0;
 
-    (void)snprintf(ending, sizeof(ending), "%s_bucket", unit);
-    for (size_t i = 0; i < bound_count(kind); i++) {
-        if (kind == SECONDS) {
-            (void)snprintf(bound, sizeof(bound), "%g", (double)time_bounds_us[i] / 1e6);
-        } else {
-            (void)snprintf(bound, sizeof(bound), "%lld", (long long)size_bounds[i]);
-        }
+    put_name(&start, metric, seconds ? "_seconds_bucket" : "_bucket", value);
+    buf_put_text(&start, has_labels(value) ? ",le=\"" : "{le=\"");
+    for (size_t i = 0; i <= bound_count(kind); i++) {
         total += cell_get(&series->bucket[i]);
-        put_name(out, metric, ending, value, bound);
-        buf_format(out, "%lld\n", (long long)total);
+        buf_put(out, buf_bytes(&start));
+        buf_put_text(out, i < bound_count(kind) ? bounds[i].text : "+Inf");
+        buf_put_text(out, "\"} ");
+        put_whole(out, total);
+        buf_put_byte(out, '\n');
     }
-    total += cell_get(&series->bucket[bound_count(kind)]);
-    put_name(out, metric, ending, value, "+Inf");
-    buf_format(out, "%lld\n", (long long)total);
-    (void)snprintf(ending, sizeof(ending), "%s_sum", unit);
-    put_name(out, metric, ending, value, NULL);
-    put_bounded(out, kind, cell_get(&series->value));
-    (void)snprintf(ending, sizeof(ending), "%s_count", unit);
-    put_name(out, metric, ending, value, NULL);
-    buf_format(out, "%lld\n", (long long)total);
+    if (seconds) {
+        put_name(out, metric, "_seconds_sum", value);
+        buf_format(out, "%s %.6f\n", has_labels(value) ? "}" : "",
+                   (double)cell_get(&series->value) / 1e6);
+    } else {
+        put_line(out, metric, "_sum", value, cell_get(&series->value));
+    }
+    put_line(out, metric, seconds ? "_seconds_count" : "_count", value, total);
 }
 
 static void put_row(struct buf *out, enum metric metric)
@@ -254,17 +281,22 @@ static void put_row(struct buf *out, enum metric metric)
         if (row->kind >= SECONDS) {
             put_histogram(out, metric, value, series_at(metric, i));
         } else {
-            put_name(out, metric, endings[row->kind], value, NULL);
-            buf_format(out, "%lld\n", (long long)metric_value(metric, i));
+            put_line(out, metric, endings[row->kind], value, metric_value(metric, i));
         }
     }
 }
 
 static int64_t files_open(void)
 {
-    DIR    *dir = opendir("/proc/self/fd");
-    int64_t count = -3; /* ".", ".." and the directory itself */
+    struct stat info;
+    DIR        *dir;
+    int64_t     count = -3; /* ".", ".." and the directory itself */
 
+    /* Linux tells their number from 6.2 on; before, thousands of connections have to be read. */
+    if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
+        return info.st_size;
+    }
+    dir = opendir("/proc/self/fd");
     if (dir == NULL) {
         return 0;
     }

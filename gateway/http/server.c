@@ -97,6 +97,7 @@ static const char *series_name(struct arena *arena, const struct route *route)
 
 static void name_series(const struct http_settings *settings)
 {
+    _Static_assert((int)ERR_CODES <= (int)METRIC_SERIES, "some refusals would be counted as others");
     CLEANUP(arena) struct arena *arena = arena_new();
 
     for (size_t i = 0; i < settings->route_count; i++) {
