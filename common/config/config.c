@@ -275,6 +275,17 @@ int config_load(struct config *ret_config, struct err *err)
     return 0;
 }
 
+/* In the largest unit that leaves nothing over: as a person would have written it. */
+static void print_number(int64_t number, enum kind kind, FILE *out)
+{
+    const struct unit *best = units_of(kind);
+
+    for (const struct unit *unit = best; number != 0 && unit->name != NULL; unit++) {
+        best = number % unit->factor == 0 ? unit : best;
+    }
+    (void)fprintf(out, "%lld%s", (long long)(number / best->factor), best->name);
+}
+
 static void print_value(const struct config *config, const struct row *row, FILE *out)
 {
     const void *slot = (const char *)config + row->offset;
@@ -292,10 +303,8 @@ static void print_value(const struct config *config, const struct row *row, FILE
         return;
     case COUNT:
     case SIZE:
-        (void)fprintf(out, "%lld", (long long)*(const int64_t *)slot);
-        return;
     case TIME:
-        (void)fprintf(out, "%lldms", (long long)*(const int64_t *)slot);
+        print_number(*(const int64_t *)slot, row->kind, out);
         return;
     }
 }

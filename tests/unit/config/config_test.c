@@ -202,6 +202,8 @@ TEST(config, prints_every_setting_but_no_secret)
     start_clean();
     set("PRT_TOKEN_KEY", "very secret");
     set("PRT_HTTP_PORT", "8123");
+    set("PRT_HTTP_IDLE", "90000ms");
+    set("PRT_BODY_MAX", "3072K");
     set("PRT_JUDGE_MODEL", "a \"model\"\n\xff");
     CHECK_WORKS(config_load(&config, &err));
     for (int json = 0; json < 2; json++) {
@@ -212,6 +214,10 @@ TEST(config, prints_every_setting_but_no_secret)
         CHECK(strstr(text, "very secret") == NULL);
         CHECK(strstr(text, "(hidden)") != NULL);
         CHECK(strstr(text, "8123") != NULL);
+        CHECK(strstr(text, json != 0 ? "\"90s\"" : " 90s ") != NULL);
+        CHECK(strstr(text, json != 0 ? "\"3M\"" : " 3M ") != NULL);
+        CHECK(strstr(text, json != 0 ? "\"PRT_HTTP_BODY_TIME\":\"1m\"" : " 1m\n") != NULL);
+        CHECK(strstr(text, json != 0 ? "\"PRT_KEY_RATE\":\"0\"" : " 0\n") != NULL);
 #define CONFIG(name, kind, preset, least, most, help) (void)config.name;
 #include "schemas/config.def"
 #undef CONFIG
