@@ -201,11 +201,12 @@ bool field_type_is(const char *value, const char *type)
     return size == strlen(type) && strncasecmp(value, type, size) == 0;
 }
 
-/* The quality an Accept field gives to a type, 0 when it is not named; wildcards are JSON's. */
-static double accept_quality(const char *value, const char *type, bool wildcards)
+/* The quality that an Accept field gives to a name in it, which may be a wildcard; -1: it is not
+ * there. */
+static double accept_quality(const char *value, const char *name)
 {
     struct bytes item;
-    double       best = 0;
+    double       best = -1;
 
     while (list_next(&value, &item)) {
         const char *text = (const char *)item.data;
@@ -220,9 +221,7 @@ static double accept_quality(const char *value, const char *type, bool wildcards
                 quality = strtod(text + i + 2, NULL);
             }
         }
-        if (same_text((struct bytes){item.data, size}, type) ||
-            (wildcards && (same_text((struct bytes){item.data, size}, "*/*") ||
-                           same_text((struct bytes){item.data, size}, "application/*")))) {
+        if (same_text((struct bytes){item.data, size}, name)) {
             best = quality > best ? quality : best;
         }
     }
@@ -231,13 +230,18 @@ static double accept_quality(const char *value, const char *type, bool wildcards
 
 bool field_accepts(const char *value, const char *type)
 {
-    double quality;
+    static const char *const jsons[] = {"application/json", "application/*", "*/*"};
+    double                   json = -1;
+    double                   own;
 
     if (value == NULL) {
         return false;
     }
-    quality = accept_quality(value, type, false);
-    return quality > 0 && quality >= accept_quality(value, "application/json", false);
+    own = accept_quality(value, type);
+    for (size_t i = 0; i < COUNT_OF(jsons) && json < 0; i++) {
+        json = accept_quality(value, jsons[i]); /* the closest name counts (RFC 9110, 12.5.1) */
+    }
+    return own > 0 && own >= json;
 }
 
 static bool holds_tag(const char *value, const char *tag, bool weakly)

@@ -34,7 +34,7 @@ struct range field_range(const char *value, int64_t size);
 /* The media type without parameters equals `type`, whatever its case. */
 bool field_type_is(const char *value, const char *type);
 
-/* Does an Accept field name `type` with a higher quality than JSON's? Absent: no. */
+/* Does an Accept field name `type`, with a quality that is not below JSON's? Absent: no. */
 bool field_accepts(const char *value, const char *type);
 
 /* Does If-None-Match hold this strong tag? As RFC 9110 compares there: weakly, which is how a proxy

@@ -141,6 +141,11 @@ TEST(media, answers_in_the_type_that_is_preferred)
     CHECK(field_accepts("application/json;q=0.5, application/msgpack", "application/msgpack"));
     CHECK(!field_accepts("application/json, application/msgpack;q=0.5", "application/msgpack"));
     CHECK(!field_accepts("application/msgpack;q=0", "application/msgpack"));
+    CHECK(field_accepts("application/msgpack, application/json", "application/msgpack"));
+    CHECK(field_accepts("application/msgpack, */*;q=0.1", "application/msgpack"));
+    CHECK(!field_accepts("application/msgpack;q=0.1, */*", "application/msgpack"));
+    CHECK(!field_accepts("application/msgpack;q=0.1, application/*;q=0.5", "application/msgpack"));
+    CHECK(field_accepts("application/json;q=0.1, application/msgpack;q=0.5, */*", "application/msgpack"));
 }
 
 TEST(request_id, is_taken_when_it_is_sane)
