@@ -154,7 +154,8 @@ static bool take_type(struct chunk_work *work, size_t index, struct value *value
         if (type == NULL) {
             check_failed(check, "is missing");
         } else {
-            check_failed(check, "is no known type of event: %s", value_words(work->arena, type));
+            check_failed(check, "must be one of %s, and is %s", event_type_names(),
+                         value_words(work->arena, type));
         }
         check_in(check, BYTES("type"));
         return refuse_event(work, index, value, ERR_SCHEMA);

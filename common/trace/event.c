@@ -33,6 +33,17 @@ int event_type_by_name(struct bytes name)
     return -1;
 }
 
+const char *event_type_names(void)
+{
+    static const char names[] = ""
+#define EVENT_TYPE(name, consent, words) "|" #name
+#include "schemas/event_field.def"
+#undef EVENT_TYPE
+        ;
+
+    return names + 1;
+}
+
 const struct object *event_object(enum event_type type)
 {
     return object_of(types[type].object);

@@ -25,6 +25,7 @@ enum event_type {
 
 const char *event_type_name(enum event_type type); /* "file_edit" */
 int         event_type_by_name(struct bytes name); /* or -1 */
+const char *event_type_names(void);                /* of all, with | between them */
 
 /* Its row of the table, and the enum consent bits it needs. */
 const struct object *event_object(enum event_type type);

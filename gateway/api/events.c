@@ -164,7 +164,8 @@ static int read_page(struct exchange *x, struct page *ret_page, struct err *err)
     if (type != NULL) {
         ret_page->type = event_type_by_name(bytes_of(type));
         if (ret_page->type < 0) {
-            return err_set(err, ERR_SCHEMA, "type is \"%.40s\", which is no type of event", type);
+            return err_set(err, ERR_SCHEMA, "type is \"%.40s\"; one of %s is wanted", type,
+                           event_type_names());
         }
     }
     return 0;
