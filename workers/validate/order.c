@@ -109,6 +109,12 @@ static int conflict(const struct trace *trace, const struct entry *entry,
                       " seqs above %lld (prt dead edit)",
                       err->story, (long long)trace->row.next_chunk_seq,
                       (long long)trace->row.last_seq);
+    } else if (same_place && record->row.status == CHUNK_CHAINED) {
+        /* Where others may be under way, only the client knows the next chunk_seq. */
+        (void)err_set(err, ERR_CHUNK_CONFLICT,
+                      "%s; events that were refused and are corrected go into a chunk of their own,"
+                      " with another chunk_id and chunk_seq, and seqs above %lld",
+                      err->story, (long long)trace->row.last_seq);
     }
     return -1;
 }

@@ -123,6 +123,7 @@ TEST(dead, what_fell_in_part_is_told_where_it_can_be_taken_when_it_is_put_back)
     validated(world);
     CHECK_NUMBER(http_of(world, 0), 409);
     CHECK(!holds(answer_of(world, 0), "prt dead edit"));
+    CHECK(holds(answer_of(world, 0), "with another chunk_id and chunk_seq, and seqs above 21"));
 }
 
 TEST(dead, what_falls_when_the_trace_is_closed_across_a_gap_is_a_dead_letter)
