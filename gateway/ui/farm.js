@@ -7,6 +7,7 @@ const rows = document.querySelector("#traces tbody");
 let key = sessionStorage.getItem("prt-key") || document.querySelector("meta[name=prt-key]").content;
 let next = null;
 let shown = null;  // the trace that was asked for last
+let lists = 0;     // how many were asked for
 
 // Text goes in as text, never as markup: much of it was written by strangers.
 function element(name, text, className) {
@@ -56,11 +57,13 @@ function row(trace) {
 }
 
 async function list(more) {
+  const mine = ++lists;
   const wanted = new URLSearchParams(new FormData(at("filters")));
   for (const [name, value] of [...wanted]) if (!value) wanted.delete(name);
   if (more && next) wanted.set("cursor", next);
   try {
     const page = await ask("/v1/traces?" + wanted);
+    if (mine !== lists) return;  // something else was asked for meanwhile
     if (!more) rows.replaceChildren();
     rows.append(...page.traces.map(row));
     if (!rows.children.length) {
@@ -76,6 +79,7 @@ async function list(more) {
     sessionStorage.setItem("prt-key", key);
     say("");
   } catch (wrong) {
+    if (mine !== lists) return;
     if (wrong.status === 401 || wrong.status === 403) forget();
     say(wrong.message);
   }
