@@ -157,6 +157,7 @@ async function show(id, chosen) {
     for (const claim of (qa && qa.claims) || []) fact(facts, `test run at seq ${claim.seq}`, claimed(claim));
     if (doc.qa && doc.qa.judge) scores(facts, doc.qa.judge);
     if (doc.integrity) fact(facts, "chain head", element("span", doc.integrity.event_hash_chain, "id"));
+    box.scrollIntoView({ block: "nearest" });  // it stands below the last trace
   } catch (wrong) {
     if (shown === id) box.replaceChildren(element("p", wrong.message, "bad"));
   }
