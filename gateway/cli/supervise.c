@@ -167,7 +167,11 @@ static void child_died(struct supervisor *supervisor, struct child *child, int s
         char words[64];
 
         spawn_status_words(words, sizeof(words), status);
-        (void)fprintf(stderr, "prt up: %s %s; starting it again\n", child->name, words);
+        (void)fprintf(stderr, "prt up: %s %s; starting it again", child->name, words);
+        if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+            (void)fprintf(stderr, " (%s/log/%s.log says why)", supervisor->cli->data, child->name);
+        }
+        (void)fputc('\n', stderr);
     }
 }
 
