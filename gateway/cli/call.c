@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "gateway/cli/local.h"
 #include "value/json.h"
 
 enum {
@@ -139,8 +140,8 @@ int cli_call(struct cli *cli, const struct call *call, int *ret_status, struct v
             pause_ms = http_retry_after_ms(&answer);
         }
         if (clock_mono_us() + pause_ms * 1000 > deadline) {
-            return sent < 0 ? err_add(err, "no farm answers at %s (prt up starts one here)",
-                                      cli->config.gateway_url)
+            return sent < 0 ? err_add(err, "no farm answers at %s (%s)", cli->config.gateway_url,
+                                      local_remedy(cli))
                             : refused(cli, call, &answer, err);
         }
         if (!told && clock_mono_us() + pause_ms * 1000 > deadline - KEEP_TRYING_US + SILENT_US) {

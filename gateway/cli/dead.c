@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/cli/local.h"
 #include "gateway/cli/payload.h"
 #include "gateway/cli/when.h"
 #include "trace/message.h"
@@ -258,7 +259,8 @@ static int run_action(struct dead *dead, const struct action *action, int argc, 
     }
     TRY(crypto_setup(err));
     if (farm_open(&dead->farm, &dead->cli->config, action->parts, "prt dead", 0, err) < 0) {
-        return err_add(err, "no farm answers at %s", dead->cli->config.nats_url);
+        return err_add(err, "no farm answers at %s (%s)", dead->cli->config.nats_url,
+                       local_remedy(dead->cli));
     }
     code = action->run(dead, err);
     farm_close(&dead->farm);

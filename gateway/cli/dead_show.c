@@ -7,7 +7,7 @@
 #include "gateway/cli/when.h"
 #include "value/json.h"
 
-enum { STORY_SHOWN = 72, UNREAD_SHOWN = 4096 };
+enum { STORY_SHOWN = 72, FOLD_BELOW = 170, UNREAD_SHOWN = 4096 };
 
 static struct value text_or_null(const char *text)
 {
@@ -67,14 +67,16 @@ static int list_one(void *arg, const struct letter *letter, struct err *err)
     if (cli->json) {
         value_append(cli->arena, &listing->list, letter_value(cli->arena, letter));
     } else {
+        const char *fold = cli_narrower(cli, FOLD_BELOW) ? "\n      " : "";
+
         if (listing->count == 0) {
-            printf("%s%6s  %-19s %-9s %-14s %5s  %-39s %s%s\n", BOLD(cli), "seq", "given up",
-                   "stage", "reason", "tries", "trace", "story", PLAIN(cli));
+            printf("%s%6s  %-19s %-9s %-14s %5s%s  %-39s%s %s%s\n", BOLD(cli), "seq", "given up",
+                   "stage", "reason", "tries", fold, "trace", fold, "story", PLAIN(cli));
         }
         when_text(when, letter->letter.at_us);
-        printf("%6llu  %-19s %-9s %-14s %5lld  %-39s ", (unsigned long long)letter->seq, when,
-               letter->letter.stage, letter->letter.reason, (long long)letter->letter.tries,
-               letter->trace);
+        printf("%6llu  %-19s %-9s %-14s %5lld%s  %-39s%s ", (unsigned long long)letter->seq, when,
+               letter->letter.stage, letter->letter.reason, (long long)letter->letter.tries, fold,
+               letter->trace, fold);
         plain_print(stdout, (struct bytes){story.data, plain_cut(story, STORY_SHOWN)});
         (void)fputc('\n', stdout);
     }

@@ -37,7 +37,7 @@ int erase_run(struct cli *cli, int argc, char **argv, struct err *err)
                        "what is erased is gone: say --yes where nobody can be asked");
     }
     if (!yes && !agreed(trace)) {
-        return EXIT_FAILED;
+        return err_set(err, ERR_USAGE, "nothing was erased");
     }
     buf_put_text(&path, "/v1/traces/");
     http_encode(&path, bytes_of(trace), false);

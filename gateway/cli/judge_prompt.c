@@ -32,7 +32,9 @@ static int read_session(struct cli *cli, const char *name, struct session *ret_s
     if (status == 202) {
         return err_set(err, ERR_TRACE_NOT_READY, "%s is not finalized yet: nothing to judge", name);
     }
-    TRY(json_read(cli->arena, bytes, &limits, document, err));
+    if (json_read(cli->arena, bytes, &limits, document, err) < 0) {
+        return err_add(err, "%s is no document", name);
+    }
     return session_of_value(cli->arena, document, ret_session, err);
 }
 

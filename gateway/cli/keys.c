@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "farm/farm.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/plain.h"
 #include "store/api_key_store.h"
 #include "trace/message.h"
 
@@ -139,8 +140,10 @@ static int list(struct cli *cli, struct store *store, int argc, char **argv, str
         char made[64];
 
         clock_text(made, keys[i].created_us);
-        printf("%-13.*s %-8s %-20s %-17.16s %-8s %s\n", NAME_CHARS, keys[i].hash, keys[i].role,
-               keys[i].tenant, made, keys[i].revoked_us != 0 ? "revoked" : "", keys[i].label);
+        printf("%-13.*s %-8s %-20s %-17.16s %-8s ", NAME_CHARS, keys[i].hash, keys[i].role,
+               keys[i].tenant, made, keys[i].revoked_us != 0 ? "revoked" : "");
+        plain_print(stdout, bytes_of(keys[i].label));
+        (void)fputc('\n', stdout);
     }
     return EXIT_DONE;
 }

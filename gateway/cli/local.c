@@ -20,6 +20,14 @@ const char *local_path(struct cli *cli, const char *below)
     return arena_format(cli->arena, "%s/%s", cli->data, below);
 }
 
+const char *local_remedy(struct cli *cli)
+{
+    return access(local_path(cli, "farm.env"), F_OK) == 0
+               ? arena_format(cli->arena, "prt up starts the one in %s", cli->data)
+               : arena_format(cli->arena, "prt up starts one in %s, --data DIR names another place",
+                              cli->data);
+}
+
 const char *local_database(struct cli *cli, const char *name)
 {
     CLEANUP(buf) struct buf run = {0};

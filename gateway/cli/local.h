@@ -23,6 +23,9 @@ WARN_UNUSED int local_join(struct cli *cli, struct err *err);
 /* Path below the data directory, in the arena. */
 const char *local_path(struct cli *cli, const char *below);
 
+/* What helps where no farm answers: the local one is down, or elsewhere. */
+const char *local_remedy(struct cli *cli);
+
 /* How libpq reaches a database of the local farm's Postgres. */
 const char *local_database(struct cli *cli, const char *name);
 

@@ -35,11 +35,14 @@ static const char *path_of(struct arena *arena, const char *trace, const struct 
     uint8_t                 hash[HASH_BYTES];
     char                    hex[HASH_HEX];
 
-    sha256_peek(shown->sha, hash);
-    hex_write(hex, (struct bytes){hash, sizeof(hash)});
     buf_put_text(&path, "/v1/traces/");
     http_encode(&path, bytes_of(trace), false);
-    buf_format(&path, "/qa/log?from=%lld&seen=%s", (long long)shown->bytes, hex);
+    buf_put_text(&path, "/qa/log");
+    if (shown->bytes > 0) {
+        sha256_peek(shown->sha, hash);
+        hex_write(hex, (struct bytes){hash, sizeof(hash)});
+        buf_format(&path, "?from=%lld&seen=%s", (long long)shown->bytes, hex);
+    }
     return arena_text(arena, buf_bytes(&path));
 }
 

@@ -398,6 +398,10 @@ static int options_read(int argc, char **argv, const char **ret_only, const char
             return err_set(err, ERR_USAGE, "prt qa-doctor --help tells its options");
         }
     }
+    if (optind < argc) {
+        return err_set(err, ERR_USAGE, "qa-doctor takes options only, and \"%s\" was given",
+                       argv[optind]);
+    }
     return 0;
 }
 

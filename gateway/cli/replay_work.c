@@ -94,10 +94,11 @@ static void tell(struct replay *replay)
         value_put(arena, &told, "traces", value_whole(replay->dry ? replay->total : replay->done));
         cli_print_json(&told);
     } else if (replay->dry) {
-        printf("%lld traces would be given to %s again\n", (long long)replay->total, replay->stage);
+        printf("%lld trace%s would be given to %s again\n", (long long)replay->total,
+               replay->total == 1 ? "" : "s", replay->stage);
     } else {
-        printf("%lld traces given to %s again (replay %s); prt status shows how far it is\n",
-               (long long)replay->done, replay->stage, replay->run);
+        printf("%lld trace%s given to %s again (replay %s); prt status shows how far it is\n",
+               (long long)replay->done, replay->done == 1 ? "" : "s", replay->stage, replay->run);
     }
 }
 
@@ -117,9 +118,9 @@ int replay_work(struct replay *replay, struct err *err)
                        replay->filter.unfinalized ? "complete" : "finalized");
     }
     if (!replay->dry) {
-        (void)fprintf(stderr, "%s %lld traces to %s\n",
+        (void)fprintf(stderr, "%s %lld trace%s to %s\n",
                       replay->resumed ? "going on: giving" : "giving", (long long)left,
-                      replay->stage);
+                      left == 1 ? "" : "s", replay->stage);
         if (publish_all(replay, err) < 0) {
             replay_clear_bar(replay);
             if (replay_keep(replay, true, &unkept) < 0) {

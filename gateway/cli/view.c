@@ -230,6 +230,17 @@ static int print_field(const struct value *document, const char *pointer, struct
     return EXIT_DONE;
 }
 
+static int read_judge(const char *text, const char **ret_query, struct err *err)
+{
+    const bool all = strcmp(text, "all") == 0;
+
+    if (!all && strcmp(text, "newest") != 0) {
+        return err_set(err, ERR_USAGE, "--judge: \"%s\" is neither newest nor all", text);
+    }
+    *ret_query = all ? "?judge=all" : "";
+    return 0;
+}
+
 int view_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     static const struct option options[] = {{"field", required_argument, NULL, 'f'},
@@ -245,9 +256,9 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'f') {
             field = optarg;
-        } else if (option == 'j' && strcmp(optarg, "all") == 0) {
-            query = "?judge=all";
-        } else if (option != 'j' || strcmp(optarg, "newest") != 0) {
+        } else if (option == 'j') {
+            TRY(read_judge(optarg, &query, err));
+        } else {
             return err_set(err, ERR_USAGE, "prt view --help tells its options");
         }
     }
@@ -255,7 +266,9 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
         return err_set(err, ERR_USAGE, "view wants one trace id or file");
     }
     TRY(cli_document_with(cli, argv[optind], query, &status, &bytes, err));
-    TRY(json_read(cli->arena, bytes, &limits, &document, err));
+    if (json_read(cli->arena, bytes, &limits, &document, err) < 0) {
+        return err_add(err, "%s is no document", argv[optind]);
+    }
     if (status == 202) { /* what came instead has fields too, and they are not the document's */
         struct bytes said = value_text_or(value_get(&document, "message"), "not finalized yet");
 
