@@ -74,15 +74,18 @@ farm_up() {
     url=$(sed -n 's/^PRT_GATEWAY_URL=//p' "$work/var/farm.env")
 }
 
+# The longer it waits the less often it looks: to look is work, for prt and the farm, which others beside it want to do.
 wait_until() {
-    local deadline=$((SECONDS + ${WAIT_SECONDS:-60}))
+    local deadline=$((SECONDS + ${WAIT_SECONDS:-60})) began_us=${EPOCHREALTIME/./} pause_us
     until "$@" >"$work/wait.out" 2>&1; do
         if [ $SECONDS -ge $deadline ]; then
             echo "never became true: $*"
             tail -n 5 "$work/wait.out"
             return 1
         fi
-        read -r -t 0.05 <> <(:) || true
+        pause_us=$(((${EPOCHREALTIME/./} - began_us) / 10))
+        pause_us=$((pause_us < 50000 ? 50000 : pause_us > 900000 ? 900000 : pause_us))
+        read -r -t "0.$(printf %06d $pause_us)" <> <(:) || true
     done
 }
 
