@@ -2,6 +2,7 @@
 # prt up is ready when it says so, prt down leaves no process and no socket, data stays.
 . ./farm.sh
 
+unset PRT_TEST_CLUSTER # as for the first time
 farm_up
 expect "$(curl -s -o "$work/ready" -w '%{http_code}' "$url/readyz")" = 200
 prt status >"$work/status.txt"

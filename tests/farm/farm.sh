@@ -70,8 +70,16 @@ trap 'echo "ended by a signal in: $BASH_COMMAND" >&9; where >&9; exit 143' TERM 
 
 # farm_up [options of prt up]: settings come from PRT_* variables set before.
 farm_up() {
+    cluster_copy
     prt up --port 0 --detach "$@" 2>"$work/up.log" || { cat "$work/up.log"; return 1; }
     url=$(sed -n 's/^PRT_GATEWAY_URL=//p' "$work/var/farm.env")
+}
+
+# To make Postgres' files is most of what a start costs: tests/run has them made once (make_cluster), by prt up.
+cluster_copy() {
+    [ -n "${PRT_TEST_CLUSTER:-}" ] && [ ! -e "$work/var/postgres" ] || return 0
+    mkdir -p "$work/var"
+    cp -a "$PRT_TEST_CLUSTER" "$work/var/postgres"
 }
 
 # The longer it waits the less often it looks: to look is work, for prt and the farm, which others beside it want to do.
