@@ -124,14 +124,16 @@ EACH_ENGINE(reaps_what_a_dead_worker_left_and_nothing_of_the_living)
     (void)close(ready[1]);
 }
 
-/* A worker with a container that waits, until it is killed. */
+/* A worker with containers that wait, until it is killed. All of them: what makes one lives a
+ * little longer than the worker, and the job with it. */
 static void wait_with_a_warm_one(struct world *world, int ready)
 {
     struct sandbox_settings settings = world->settings;
     struct sandbox         *sandbox;
     struct err              err = {0};
 
-    if (sandbox_open(&sandbox, &settings, &err) == 0) {
+    if (sandbox_open(&sandbox, &settings, &err) == 0 &&
+        sandbox_warm_wait(sandbox, settings.warm, WARM_WAIT_MS, &err) == 0) {
         (void)!write(ready, "up", 2);
         for (;;) {
             (void)pause();

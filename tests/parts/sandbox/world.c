@@ -12,7 +12,7 @@
 
 enum { KEEP = 256 * 1024, MAKE_MS = 900000 };
 
-enum { WARM = 2, WARM_WAIT_MS = 120000 };
+enum { WARM = 2 };
 
 static struct world worlds[] = {{.name = "runc"},   {.name = "warm"},  {.name = "podman"},
                                 {.name = "docker"}, {.name = "runsc"}, {.name = "podman_runsc"},

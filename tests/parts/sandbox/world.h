@@ -46,6 +46,8 @@ struct world {
 /* Of the engine, or NULL after SKIP-worthy words in *ret_why. */
 struct world *world_of(const char *engine, const char **ret_why);
 
+enum { WARM_WAIT_MS = 120000 }; /* how long a test waits for warm containers */
+
 /* Waits until no pool's thread makes anything: a process forked meanwhile would inherit its locks.
  */
 void worlds_settle(void);
