@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "store/store.h"
 
 static char  dir[64];
 static pid_t server;
@@ -75,29 +76,70 @@ static void at_the_end(void)
     }
 }
 
-const char *postgres_database(void)
+static bool server_there(void)
 {
-    static char urls[256][128]; /* until the program ends */
-    static int  count;
-    char        name[32];
-
     if (dir[0] == '\0') {
         (void)strcpy(dir, "/tmp/prt-postgres-XXXXXX");
         if (mkdtemp(dir) == NULL) {
             dir[0] = '\0';
-            return NULL;
+            return false;
         }
         (void)atexit(at_the_end);
     }
-    if (count == COUNT_OF(urls) || (server == 0 && !server_start())) {
-        return NULL;
-    }
-    (void)snprintf(name, sizeof(name), "test_%d", count);
-    if (!client("createdb -h %s -U postgres %s", name)) {
+    return server > 0 || server_start();
+}
+
+static const char *database_made(const char *createdb, const char *name)
+{
+    static char urls[256][128]; /* until the program ends */
+    static int  count;
+
+    if (count == COUNT_OF(urls) || !client(createdb, name)) {
         return NULL;
     }
     (void)snprintf(urls[count], sizeof(urls[count]), "host=%s user=postgres dbname=%s", dir, name);
     return urls[count++];
+}
+
+static const char *database_new(const char *createdb)
+{
+    static int count;
+    char       name[32];
+
+    (void)snprintf(name, sizeof(name), "test_%d", count++);
+    return server_there() ? database_made(createdb, name) : NULL;
+}
+
+const char *postgres_database(void)
+{
+    return database_new("createdb -h %s -U postgres %s");
+}
+
+/* Nobody may be connected to what is copied. */
+static bool tables_make(void)
+{
+    CLEANUP(store) struct store *store = NULL;
+    const char                  *url = NULL;
+    struct err                   err = {0};
+    int                          applied;
+
+    if (server_there()) {
+        url = database_made("createdb -h %s -U postgres %s", "tables");
+    }
+    if (url == NULL || store_open(&store, url, "test", &err) < 0 ||
+        store_migrate(store, &applied, &err) < 0) {
+        printf("    no database with tables: %s\n", err.story);
+        return false;
+    }
+    return true;
+}
+
+const char *postgres_tables(void)
+{
+    static bool made;
+
+    made = made || tables_make();
+    return made ? database_new("createdb -h %s -U postgres -T tables %s") : NULL;
 }
 
 static void signal_children(int signal_number)

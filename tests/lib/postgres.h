@@ -12,6 +12,9 @@
  * the reason printed, when there is no server to be had: a test then fails or skips. */
 const char *postgres_database(void);
 
+/* The same with all of the farm's tables, as store_migrate makes them; they are made once and copied. */
+const char *postgres_tables(void);
+
 /* kill -9 of the whole server, or an orderly stop; then up again with the same databases. */
 void postgres_kill(void);
 bool postgres_start_again(void);

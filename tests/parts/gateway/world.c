@@ -307,7 +307,6 @@ const struct seen *world_message(struct world *world, const char *kind, struct m
 static bool open_rest(struct world *world)
 {
     struct err                   err = {0};
-    int                          applied;
     const struct stream_settings stream = {.url = jetstream_url(), .user = "", .password = "",
                                            .name = "stand-in", .replicas = 1,
                                            .ingest_keep_ms = 604800000, .ingest_bytes = 64 << 20,
@@ -323,7 +322,6 @@ static bool open_rest(struct world *world)
         stream_setup(world->stream, &err) < 0 ||
         stream_purge(world->stream, "PRT_INGEST", "prt.ingest.>", &err) < 0 ||
         store_open(&world->store, world->database, "test", &err) < 0 ||
-        store_migrate(world->store, &applied, &err) < 0 ||
         blob_store_open(&world->blob, &blob, &err) < 0) {
         printf("    %s: %s\n", err_name(err.code), err.story);
         return false;
@@ -339,7 +337,7 @@ struct world *world_open(const char *const *settings)
     world->arena = arena_new();
     (void)pthread_mutex_init(&world->lock, NULL);
     (void)snprintf(world->dir, sizeof(world->dir), "/tmp/prt-gateway-XXXXXX");
-    world->database = postgres_database();
+    world->database = postgres_tables();
     if (jetstream_url() == NULL || world->database == NULL || mkdtemp(world->dir) == NULL ||
         !open_rest(world) || !gateway_start(world, settings)) {
         test_failed(__FILE__, __LINE__, "no world for this test");

@@ -138,21 +138,11 @@ size_t segment_objects(struct world *world)
 
 struct world *world_new(void)
 {
-    struct err    err = {0};
-    char          dir[] = "/tmp/prt-blobs-XXXXXX";
-    const char   *url = postgres_database();
-    struct world *world;
-    int           applied = 0;
+    char        dir[] = "/tmp/prt-blobs-XXXXXX";
+    const char *url = postgres_tables();
 
     CHECK(url != NULL);
-    if (url == NULL || mkdtemp(dir) == NULL) {
-        return NULL;
-    }
-    world = world_at(url, dir);
-    if (world != NULL) {
-        CHECK_WORKS(store_migrate(world->farm.store, &applied, &err));
-    }
-    return world;
+    return url == NULL || mkdtemp(dir) == NULL ? NULL : world_at(url, dir);
 }
 
 struct world *world_beside(const struct world *first)

@@ -86,9 +86,8 @@ static void add_document(struct bench *bench)
 static struct bench bench_new(const char *mode, const char *models)
 {
     struct bench bench = {.arena = arena_new(), .dir = "/tmp/prt-judge-XXXXXX"};
-    const char  *url = postgres_database();
+    const char  *url = postgres_tables();
     struct err   err = {0};
-    int          applied;
 
     CHECK(url != NULL && mkdtemp(bench.dir) != NULL);
     if (url == NULL) {
@@ -115,7 +114,6 @@ static struct bench bench_new(const char *mode, const char *models)
         .judge_patience = 60000,
     };
     CHECK_WORKS(store_open(&bench.farm.store, url, "test", &err));
-    CHECK_WORKS(store_migrate(bench.farm.store, &applied, &err));
     CHECK_WORKS(blob_store_open(
         &bench.farm.blob,
         &(struct blob_settings){.url = arena_format(bench.arena, "file://%s", bench.dir),

@@ -91,10 +91,9 @@ DEFINE_CLEANUP(bench, struct bench *, bench_done)
 static struct bench *bench_new(struct world *world)
 {
     struct bench              *bench = mem_zero(1, sizeof(*bench));
-    const char                *url = postgres_database();
+    const char                *url = postgres_tables();
     CLEANUP(rows) struct rows *rows = NULL;
     struct err                 err = {0};
-    int                        applied;
 
     CHECK(url != NULL);
     if (url == NULL) {
@@ -107,7 +106,6 @@ static struct bench *bench_new(struct world *world)
     bench->farm.config = &world->config;
     bench->farm.blob = world->blob;
     CHECK_WORKS(store_open(&bench->farm.store, url, "test", &err));
-    CHECK_WORKS(store_migrate(bench->farm.store, &applied, &err));
     CHECK_WORKS(store_run(bench->farm.store, &add_trace, NULL, &rows, &err));
     bench->trace_no = rows_whole(rows, 0, 0);
     CHECK_WORKS(qa_stage.open(&bench->farm, &bench->qa, &err));

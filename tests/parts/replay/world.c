@@ -41,8 +41,7 @@ static bool open_all(struct world *world)
                                      .dead_keep_ms = 3600 * 1000,
                                      .publish_window = 16};
     struct blob_settings   blobs = {.url = url, .prefix = "pr-telemetry"};
-    const char            *database = postgres_database();
-    int                    applied = 0;
+    const char            *database = postgres_tables();
 
     if (stream.url == NULL || database == NULL || mkdtemp(world->blob_dir) == NULL) {
         test_failed(__FILE__, __LINE__, "no world");
@@ -55,7 +54,6 @@ static bool open_all(struct world *world)
     CHECK_WORKS(stream_open(&world->farm.stream, &stream, &err));
     CHECK_WORKS(stream_setup(world->farm.stream, &err));
     CHECK_WORKS(store_open(&world->farm.store, database, "test", &err));
-    CHECK_WORKS(store_migrate(world->farm.store, &applied, &err));
     CHECK_WORKS(blob_store_open(&world->farm.blob, &blobs, &err));
     return err.code == ERR_NONE;
 }
