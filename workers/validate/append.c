@@ -25,6 +25,22 @@ static void mark_known(struct pr_batch *sent, const struct value *known)
     }
 }
 
+/* The gateway adds `known`, and a batch that is sent again may find more known than the first time. It
+ * is the same batch: its hash is that of what the client sent. */
+static void hash_as_sent(struct entry *entry, const char *id)
+{
+    CLEANUP(buf) struct buf msgpack = {0};
+    struct bytes            sent = {0};
+
+    (void)msgpack_find(entry->in->message.body, "batch", &sent);
+    msgpack_put_map(&msgpack, 2);
+    msgpack_put_text(&msgpack, BYTES("batch_id"));
+    msgpack_put_text(&msgpack, bytes_of(id));
+    msgpack_put_text(&msgpack, BYTES("batch"));
+    buf_put(&msgpack, sent);
+    sha256_of(buf_bytes(&msgpack), entry->hash);
+}
+
 static int refuse_whole(struct entry *entry, const char *pointer, struct err *err)
 {
     struct chunk_refusal *refusal = arena_zero(entry->in->arena, 1, sizeof(*refusal));
@@ -56,6 +72,7 @@ int append_read(struct entry *entry, const struct value *body, const struct chun
     }
     add->id = arena_text(arena, name);
     add->rules = *rules;
+    hash_as_sent(entry, add->id);
     if (pr_batch_read(arena, sent, rules->limits.events, &add->sent, &pointer, err) < 0) {
         return refuse_whole(entry, pointer, err);
     }

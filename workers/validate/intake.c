@@ -253,7 +253,7 @@ int intake_read(const struct intake *intake, struct delivery *in, struct entry *
         return err_set(err, ERR_MALFORMED, "the subject says %s, the message %s",
                        in->to.kind == NULL ? "nothing" : in->to.kind, message_kind_name(kind));
     }
-    if (kind != MESSAGE_CHUNK) { /* reading that makes its hash */
+    if (kind != MESSAGE_CHUNK && kind != MESSAGE_BATCH) { /* reading those makes their hash */
         sha256_of(in->message.body, ret_entry->hash);
     }
     return takers[kind](intake, ret_entry, err);

@@ -141,6 +141,34 @@ TEST(batches, delivered_again_get_the_same_answer)
     CHECK_NUMBER(http_of(world, 0), 409);
 }
 
+/* An earlier trace of the pull request was still being chained when it came first. */
+TEST(batches, sent_again_are_the_same_whatever_is_known_meanwhile)
+{
+    static const char *const known[] = {"", ",\"known\":[0]", ",\"known\":[0,1]"};
+    CLEANUP(world) struct world *world = world_new();
+    const char                  *first = NULL;
+
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        put_message(world, "t", MESSAGE_BATCH,
+                    arena_format(world->arena,
+                                 "{\"batch_id\":\"b1\",\"batch\":{\"repo\":{\"name\":\"o/r\","
+                                 "\"branch\":\"main\",\"language\":[\"C\"]},\"pr\":{\"pr_id\":"
+                                 "\"o/r#7\",\"title\":\"Fix\",\"status\":\"open\",\"created_at\":"
+                                 "\"2024-05-01T09:00:00Z\",\"merged_at\":null},\"developer\":"
+                                 "{\"user_id\":\"dev\",\"ide_version\":\"1\",\"os\":\"linux\"},"
+                                 "\"events\":[" NOTE("1", "one") "," NOTE("2", "two") "]}%s}",
+                                 known[i]));
+        world->in[world->count - 1].message.idempotency_key = BYTES("key");
+        validated(world);
+        CHECK_NUMBER(http_of(world, 0), 200);
+        if (i == 0) {
+            first = answer_of(world, 0);
+        }
+        CHECK_TEXT(answer_of(world, 0), first);
+    }
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 2);
+}
+
 TEST(batches, tell_where_an_event_is_wrong_and_keep_its_neighbours)
 {
     CLEANUP(world) struct world *world = world_new();
