@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, KEYS_PAGE, KEYS_BEHIND,
+enum { KNOWN, BEHIND, WAITING_SIZES, WAITING, TAKEN, KEYS_PAGE, KEYS_BEHIND, IDS_ADD, IDS_FIND,
        NAMED_SEGMENTS, BEGUN, DROP, ADD, CHAINED, KEPT, GATHER, KEEPING, COUNT,
        STATEMENTS };
 
@@ -64,6 +64,18 @@ const struct statement chunk_statements[STATEMENTS] = {
         " FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS q (trace_no, first, place)"
         " JOIN trace_chunks c ON c.trace_no = q.trace_no AND c.chunk_seq >= q.first"
         " WHERE c.event_keys IS NOT NULL", PLAN_KEPT | 2 },
+
+    /* In order: a page of the index takes what is its own at once. */
+    [IDS_ADD] = { "event_ids_add",
+        "WITH added AS (INSERT INTO event_ids (trace_no, event_key)"
+        "  SELECT $1, substr(event_keys, 16 * i + 1, 16) FROM trace_chunks,"
+        "  generate_series(0, octet_length(event_keys) / 16 - 1) i"
+        "  WHERE trace_no = $1 AND chunk_seq >= $2 AND event_keys IS NOT NULL"
+        "  ORDER BY 2 ON CONFLICT DO NOTHING)"
+        " UPDATE traces SET indexed_below = $3, indexed_events = $4 WHERE trace_no = $1", 4 },
+    [IDS_FIND] = { "event_ids_find",
+        "SELECT q.place FROM unnest($2::bytea[]) WITH ORDINALITY AS q (event_key, place)"
+        " JOIN event_ids e ON e.trace_no = $1 AND e.event_key = q.event_key", PLAN_KEPT | 2 },
 
     [NAMED_SEGMENTS] = { "segments_named",
         "SELECT q.place FROM unnest($1::text[]) WITH ORDINALITY AS q (key, place)"
@@ -324,6 +336,40 @@ int event_keys_behind(struct store *store, struct arena *arena, const int64_t *t
     args_whole_array(&args, froms, count);
     TRY(store_run(store, &chunk_statements[KEYS_BEHIND], &args, &rows, err));
     keys_read(arena, rows, ret_chunks, ret_count);
+    return 0;
+}
+
+int event_ids_add(struct store *store, struct arena *arena, struct trace_record *row,
+                  struct err *err)
+{
+    struct args args = args_start(arena);
+
+    args_whole(&args, row->trace_no);
+    args_whole(&args, row->indexed_below);
+    args_whole(&args, row->next_chunk_seq);
+    args_whole(&args, row->num_events);
+    TRY(store_run(store, &chunk_statements[IDS_ADD], &args, NULL, err));
+    row->indexed_below = row->next_chunk_seq;
+    row->indexed_events = row->num_events;
+    return 0;
+}
+
+int event_ids_find(struct store *store, struct arena *arena, int64_t trace_no,
+                   const uint8_t (*keys)[16], size_t count, bool *ret_found, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+    struct bytes              *list = arena_get(arena, count * sizeof(*list));
+
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct bytes){keys[i], 16};
+    }
+    args_whole(&args, trace_no);
+    args_bin_array(&args, list, count);
+    TRY(store_run(store, &chunk_statements[IDS_FIND], &args, &rows, err));
+    for (size_t i = 0; i < rows_count(rows); i++) {
+        ret_found[rows_whole(rows, i, 0) - 1] = true;
+    }
     return 0;
 }
 

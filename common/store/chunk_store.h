@@ -8,7 +8,7 @@
 #ifndef PRT_STORE_CHUNK_STORE_H
 #define PRT_STORE_CHUNK_STORE_H
 
-#include "store/store.h"
+#include "store/trace_store.h"
 
 enum chunk_status { CHUNK_PENDING, CHUNK_CHAINED, CHUNK_REFUSED };
 
@@ -72,6 +72,15 @@ WARN_UNUSED int event_keys_behind(struct store *store, struct arena *arena,
                                   const int64_t *trace_nos, const int64_t *froms, size_t count,
                                   struct event_keys **ret_chunks, size_t *ret_count,
                                   struct err *err);
+
+/* The keys of the trace's chunks from row->indexed_below on go into event_ids, and the row, which is
+ * locked, says so. */
+WARN_UNUSED int event_ids_add(struct store *store, struct arena *arena, struct trace_record *row,
+                              struct err *err);
+/* Which of the keys are in event_ids: ret_found[i] is set for keys[i]. */
+WARN_UNUSED int event_ids_find(struct store *store, struct arena *arena, int64_t trace_no,
+                               const uint8_t (*keys)[16], size_t count, bool *ret_found,
+                               struct err *err);
 
 /* -------- validate: writing; all inside its transaction, and sent without waiting (store_send):
  * what fails may show with whatever waits for the database next -------- */

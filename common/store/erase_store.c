@@ -9,7 +9,8 @@ enum {
     MOVE_SEGMENT,
     DROP_SEGMENT,
     ROWS_FIRST,
-    DROP_CHUNKS = ROWS_FIRST,
+    DROP_IDS = ROWS_FIRST,
+    DROP_CHUNKS,
     DROP_ARTIFACTS,
     DROP_QA,
     DROP_JUDGE,
@@ -41,6 +42,7 @@ const struct statement erase_statements[STATEMENTS] = {
     [DROP_SEGMENT] = { "erase_drop_segment",
         "DELETE FROM segments WHERE segment_no = $1", 1 },
 
+    [DROP_IDS] = { "erase_ids", "DELETE FROM event_ids WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "erase_chunks", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
     [DROP_ARTIFACTS] = { "erase_artifacts", "DELETE FROM artifacts WHERE trace_no = $1", 1 },
     [DROP_QA] = { "erase_qa", "DELETE FROM qa_results WHERE trace_no = $1", 1 },
@@ -53,7 +55,7 @@ const struct statement erase_statements[STATEMENTS] = {
         " WHERE t.trace_no = $1 AND k.tenant = t.tenant AND k.scope = t.trace_id", 1 },
     [MARK] = { "erase_mark",
         "UPDATE traces SET status = 'erased', chain_head = NULL, num_events = 0, last_seq = -1,"
-        " next_chunk_seq = 0, pending_chunks = 0, pending_events = 0, accepted_events = 0,"
+        " next_chunk_seq = 0, indexed_below = 0, indexed_events = 0, pending_chunks = 0, pending_events = 0, accepted_events = 0,"
         " dead_events = 0, open_hash = NULL, participant_id = NULL, task_id = NULL,"
         " task_title = NULL, repo_origin = NULL, start_commit = NULL, experiment_id = NULL,"
         " document_key = NULL, document_sha256 = NULL, document_bytes = NULL, qa_splice = NULL,"

@@ -7,6 +7,7 @@ enum {
     SUMS,
     WAITING,
     WAITING_STILL,
+    DROP_IDS,
     DROP_CHUNKS,
     RESET,
     FINALIZED_STILL,
@@ -30,7 +31,8 @@ enum {
 const struct statement replay_statements[STATEMENTS] = {
     [SUMS] = { "trace_sums",
         "SELECT EXISTS (SELECT FROM trace_heads WHERE trace_no = $1),"
-        " c.events, c.bytes, c.pending_chunks, c.pending_events, c.keys"
+        " c.events, c.bytes, c.pending_chunks, c.pending_events, c.keys,"
+        " (SELECT count(*) FROM event_ids WHERE trace_no = $1)"
         " FROM (SELECT coalesce(sum(num_events) FILTER (WHERE status = 'chained'), 0)::bigint AS events,"
         "  coalesce(sum(seg_length) FILTER (WHERE status = 'chained'), 0)::bigint AS bytes,"
         "  count(*) FILTER (WHERE status = 'pending') AS pending_chunks,"
@@ -46,11 +48,12 @@ const struct statement replay_statements[STATEMENTS] = {
         " JOIN trace_chunks c ON c.trace_no = $1 AND c.chunk_seq = q.chunk_seq"
         " AND c.content_hash = q.content_hash", 3 },
 
+    [DROP_IDS] = { "event_ids_drop", "DELETE FROM event_ids WHERE trace_no = $1", 1 },
     [DROP_CHUNKS] = { "trace_chunks_drop", "DELETE FROM trace_chunks WHERE trace_no = $1", 1 },
     [RESET] = { "trace_reset",
         "UPDATE traces SET status = 'open', chain_head = NULL, num_events = 0, last_seq = -1,"
         " next_chunk_seq = 0, pending_chunks = 0, pending_events = 0, accepted_events = 0,"
-        " dead_events = 0, rebuilt = rebuilt + 1, open_hash ="
+        " dead_events = 0, rebuilt = rebuilt + 1, indexed_below = 0, indexed_events = 0, open_hash ="
         " CASE WHEN EXISTS (SELECT FROM trace_heads WHERE trace_no = $1) THEN open_hash END,"
         " completed_us = NULL, complete_seen_us = NULL, complete_seq = NULL, expected_chunks = NULL"
         " WHERE trace_no = $1", 1 },
@@ -79,6 +82,7 @@ int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,
         .pending_chunks = rows_whole(rows, 0, 3),
         .pending_events = rows_whole(rows, 0, 4),
     };
+    ret_sums->ids = rows_whole(rows, 0, 6);
     memcpy(ret_sums->event_keys, rows_bytes(rows, 0, 5).data, STORE_HASH);
     return 0;
 }
@@ -132,6 +136,7 @@ static int run_for(struct store *store, struct arena *arena, int which, int64_t 
 
 int trace_reset(struct store *store, struct arena *arena, int64_t trace_no, struct err *err)
 {
+    TRY(run_for(store, arena, DROP_IDS, trace_no, err));
     TRY(run_for(store, arena, DROP_CHUNKS, trace_no, err));
     return run_for(store, arena, RESET, trace_no, err);
 }

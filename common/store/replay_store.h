@@ -15,6 +15,7 @@ struct trace_sums {
     bool    head;                         /* what was sent at opening is there */
     int64_t chunk_events, chunk_bytes;    /* of chained chunks: events and bytes of lines */
     int64_t pending_chunks, pending_events;
+    int64_t ids;                          /* in the index of a long trace's */
     uint8_t event_keys[STORE_HASH];       /* SHA-256 of the keys of its events, one behind the other */
 };
 WARN_UNUSED int trace_sums_read(struct store *store, struct arena *arena, int64_t trace_no,

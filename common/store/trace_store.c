@@ -15,7 +15,7 @@ enum { WANT, LOCK, READ, SAVE, SAVE_OPENING, ADD_HEAD, READ_HEAD, FINALIZE, ACCO
     " pending_chunks, pending_events, open_hash, opened_us, completed_us,"                         \
     " " NOW_US " - complete_seen_us,"                                                              \
     " complete_seq, expected_chunks, document_key, document_sha256, document_bytes, qa_splice,"       \
-    " accepted_events, dead_events, rebuilt"
+    " accepted_events, dead_events, rebuilt, indexed_below, indexed_events"
 
 /* clang-format off */
 const struct statement trace_statements[STATEMENTS] = {
@@ -146,6 +146,8 @@ static int row_read(struct arena *arena, const struct rows *rows, size_t at,
     row.accepted_events = rows_whole(rows, at, 20);
     row.dead_events = rows_whole(rows, at, 21);
     row.rebuilt = rows_whole(rows, at, 22);
+    row.indexed_below = rows_whole(rows, at, 23);
+    row.indexed_events = rows_whole(rows, at, 24);
     *ret_row = row;
     return 0;
 }

@@ -22,6 +22,7 @@ enum { STORE_HASH = 32 };
 struct trace_record {
     int64_t           trace_no;
     int64_t           rebuilt; /* how often its chunks were made anew */
+    int64_t           indexed_below, indexed_events; /* chunks whose keys are in event_ids, how many */
     const char       *id, *tenant;
     enum trace_status status;
 

@@ -2,7 +2,9 @@
 --
 -- The keys of a chunk's events lie in the chunk's row. trace_events had each in a row of its own under
 -- a unique index, in random order, which was half of what an event cost here. That no event is chained
--- twice is seen to by the validate worker under the lock of the trace's row.
+-- twice is seen to by the validate worker under the lock of the trace's row, which remembers the keys of
+-- the traces it works on. Of a long trace they are put into an index as well, many at once and in order:
+-- who does not remember them asks there, and reads no more than what is not in it yet.
 --
 -- event_keys: of each line of the chunk, in order, the first 16 bytes of SHA-256 of the event's id.
 
@@ -10,6 +12,14 @@ ALTER TABLE trace_chunks ADD COLUMN event_keys bytea;
 ALTER TABLE trace_chunks ALTER COLUMN event_keys SET STORAGE EXTERNAL;
 -- A row of a hundred events fits a page; outside of it its keys would cost an index of their own.
 ALTER TABLE trace_chunks SET (toast_tuple_target = 4080);
+
+CREATE TABLE event_ids (
+    trace_no  bigint NOT NULL,
+    event_key bytea  NOT NULL,
+    PRIMARY KEY (trace_no, event_key)
+);
+ALTER TABLE traces ADD COLUMN indexed_below  bigint NOT NULL DEFAULT 0, -- chunks below this chunk_seq,
+                   ADD COLUMN indexed_events bigint NOT NULL DEFAULT 0; -- and so many events in them
 
 -- How often a replay has made a trace's chunks anew: what a worker remembers of them is of one count.
 ALTER TABLE traces ADD COLUMN rebuilt integer NOT NULL DEFAULT 0;

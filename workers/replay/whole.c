@@ -120,6 +120,7 @@ static int check_sums(const struct whole *whole, const struct trace_record *row,
     const struct sum all[] = {
         {"heads of an opened trace", sums->head, row->opened},
         {"events in chained chunks", sums->chunk_events, row->num_events},
+        {"ids in event_ids", sums->ids, row->indexed_events},
         {"indexed lines", indexed.lines, row->num_events},
         {"bytes of indexed lines", indexed.bytes, sums->chunk_bytes},
         {"pending chunks", sums->pending_chunks, row->pending_chunks},

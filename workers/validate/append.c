@@ -92,22 +92,20 @@ int append_read(struct entry *entry, const struct value *body, const struct chun
 /* ------------------------------ what the trace has already ------------------------------ */
 
 /* Of the batch's events; one that comes twice in it is known the second time. */
-static int find_known(struct batch *batch, const struct trace *trace, const struct pr_batch *sent,
+static int find_known(struct batch *batch, struct trace *trace, const struct pr_batch *sent,
                       bool **ret_known, struct err *err)
 {
     CLEANUP(keyset) struct keyset own = {0};
-    struct keyset                *known = NULL;
-    bool                         *list = arena_zero(batch->arena, sent->event_count + 1, sizeof(*list));
+    struct known_trace           *known = NULL;
+    uint8_t(*keys)[KEY_HALF] = arena_get(batch->arena, (sent->event_count + 1) * sizeof(*keys));
 
-    *ret_known = list;
-    if (sent->event_count == 0) {
-        return 0;
-    }
-    TRY(batch_known(batch, trace, &known, err));
     for (size_t i = 0; i < sent->event_count; i++) {
-        const struct pr_event *event = &sent->events[i];
-
-        list[i] = event->known || keyset_holds(known, event->key) || !keyset_add(&own, event->key);
+        memcpy(keys[i], sent->events[i].key, KEY_HALF);
+    }
+    TRY(batch_known(batch, trace, (const uint8_t(*)[KEY_HALF])keys, sent->event_count, &known,
+                    ret_known, err));
+    for (size_t i = 0; i < sent->event_count; i++) {
+        (*ret_known)[i] = (*ret_known)[i] || sent->events[i].known || !keyset_add(&own, keys[i]);
     }
     return 0;
 }

@@ -249,25 +249,37 @@ static int load_behind(struct batch *batch, struct err *err)
 }
 
 /* Asked of the first trace that needs it, with those that may need it next. */
-int batch_known(struct batch *batch, const struct trace *trace, struct keyset **ret_keys,
-                struct err *err)
+static int want_known(struct batch *batch, struct trace *trace, struct known_trace **ret_known,
+                      struct err *err)
 {
-    const struct trace         *end = batch->traces + batch->trace_count;
-    const struct trace_record **rows;
-    size_t                      count = 1;
+    struct trace         *end = batch->traces + batch->trace_count;
+    struct trace_record **rows;
+    size_t                count = 1;
 
-    *ret_keys = known_find(&batch->known, batch->store, &trace->row);
-    if (*ret_keys != NULL) {
+    *ret_known = known_find(&batch->known, batch->store, &trace->row);
+    if (*ret_known != NULL) {
         return 0;
     }
-    rows = arena_get(batch->arena, (size_t)(end - trace) * sizeof(*rows));
+    rows = arena_get(batch->arena, (size_t)(end - trace) * sizeof(struct trace_record *));
     rows[0] = &trace->row;
-    for (const struct trace *next = trace + 1; next < end; next++) {
+    for (struct trace *next = trace + 1; next < end; next++) {
         if (next->grows) {
             rows[count++] = &next->row;
         }
     }
-    return known_get(&batch->known, batch->store, batch->arena, rows, count, ret_keys, err);
+    return known_want(&batch->known, batch->store, batch->arena, rows, count, ret_known, err);
+}
+
+int batch_known(struct batch *batch, struct trace *trace, const uint8_t (*keys)[KEY_HALF],
+                size_t count, struct known_trace **ret_known, bool **ret_has, struct err *err)
+{
+    *ret_known = NULL;
+    *ret_has = arena_zero(batch->arena, count + 1, sizeof(bool));
+    if (count == 0) {
+        return 0;
+    }
+    TRY(want_known(batch, trace, ret_known, err));
+    return known_has(*ret_known, batch->store, batch->arena, keys, count, *ret_has, err);
 }
 
 static struct key_record key_of(const struct entry *entry)

@@ -88,10 +88,11 @@ WARN_UNUSED int batch_run(struct batch *batch, struct err *err);
  * first, and batch->known knows nothing when the transaction begins. */
 WARN_UNUSED int batch_run_inside(struct batch *batch, struct err *err);
 
-/* The keys of the trace's events; who adds to one adds to the other. Valid until the next trace's are
- * asked for. */
-WARN_UNUSED int batch_known(struct batch *batch, const struct trace *trace,
-                            struct keyset **ret_keys, struct err *err);
+/* What is known of the trace's events; who adds to one adds to the other. Valid until the next trace's
+ * is asked for. (*ret_has)[i]: it has one with keys[i]. */
+WARN_UNUSED int batch_known(struct batch *batch, struct trace *trace,
+                            const uint8_t (*keys)[KEY_HALF], size_t count,
+                            struct known_trace **ret_known, bool **ret_has, struct err *err);
 
 /* -------- order.c: -1 only when the whole attempt failed; what is wrong with the entry is in it
  * -------- */

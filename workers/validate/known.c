@@ -13,6 +13,7 @@ enum {
 
 struct known_trace {
     int64_t             trace_no, rebuilt, next; /* next_chunk_seq */
+    int64_t             indexed;                 /* events that are not in keys but in event_ids */
     struct keyset       keys;
     size_t              bytes;         /* of the set, as counted in known->bytes */
     int64_t             attempt;       /* that used it last */
@@ -75,7 +76,7 @@ static void grow(struct known *known)
     *known = more;
 }
 
-/* An empty set for the trace. */
+/* For the trace, of which nothing is known but what is in the index. */
 static struct known_trace *make(struct known *known, const struct trace_record *row)
 {
     struct known_trace  *one = mem_zero(1, sizeof(*one));
@@ -86,6 +87,8 @@ static struct known_trace *make(struct known *known, const struct trace_record *
     }
     one->trace_no = row->trace_no;
     one->rebuilt = row->rebuilt;
+    one->next = row->indexed_below;
+    one->indexed = row->indexed_events;
     one->attempt = known->attempt;
     bucket = bucket_of(known, one->trace_no);
     one->beside = *bucket;
@@ -161,22 +164,26 @@ void known_begin(struct known *known)
 
 /* ------------------------------------ is it right? ------------------------------------ */
 
-/* This attempt's own is, whatever has become of the row. */
-static bool is_right(const struct known *known, const struct known_trace *one,
-                     const struct trace_record *row)
+static bool is_right(const struct known_trace *one, const struct trace_record *row)
 {
-    return (one->added && one->attempt == known->attempt) ||
-           (one->rebuilt == row->rebuilt && one->next == row->next_chunk_seq);
+    return one->rebuilt == row->rebuilt && one->next == row->next_chunk_seq;
 }
 
-static struct keyset *use(struct known *known, struct known_trace *one)
+static struct known_trace *use(struct known *known, struct known_trace *one)
 {
     touch(known, one);
     one->added = true;
-    return &one->keys;
+    return one;
 }
 
-struct keyset *known_find(struct known *known, struct store *store, const struct trace_record *row)
+/* This attempt has looked at the trace before, and its row may be ahead of the chunks' rows. */
+static bool in_use(const struct known *known, const struct known_trace *one)
+{
+    return one != NULL && one->added && one->attempt == known->attempt;
+}
+
+struct known_trace *known_find(struct known *known, struct store *store,
+                               const struct trace_record *row)
 {
     struct known_trace *one;
 
@@ -185,14 +192,36 @@ struct keyset *known_find(struct known *known, struct store *store, const struct
         known->connection = store_connects(store);
     }
     one = look_up(known, row->trace_no);
-    return one != NULL && is_right(known, one, row) ? use(known, one) : NULL;
+    if (in_use(known, one)) {
+        return one;
+    }
+    return one != NULL && is_right(one, row) &&
+                   row->num_events - row->indexed_events < known->index_each
+               ? use(known, one)
+               : NULL;
+}
+
+int known_has(const struct known_trace *trace, struct store *store, struct arena *arena,
+              const uint8_t (*keys)[KEY_HALF], size_t count, bool *ret_has, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        ret_has[i] = keyset_holds(&trace->keys, keys[i]);
+    }
+    return trace->indexed == 0
+               ? 0
+               : event_ids_find(store, arena, trace->trace_no, keys, count, ret_has, err);
+}
+
+void known_add(struct known_trace *trace, const uint8_t key[KEY_HALF])
+{
+    (void)keyset_add(&trace->keys, key);
 }
 
 void known_keep(struct known *known, const struct trace_record *row)
 {
     struct known_trace *one = look_up(known, row->trace_no);
 
-    if (one != NULL && one->added && one->attempt == known->attempt) {
+    if (in_use(known, one)) {
         one->next = row->next_chunk_seq;
         one->added = false;
         count_bytes(known, one);
@@ -201,12 +230,20 @@ void known_keep(struct known *known, const struct trace_record *row)
 
 /* ------------------------------------ reading ------------------------------------ */
 
-/* What is there of the trace, or an empty set; used last. */
+/* Events of the trace of which it is not known. */
+static int64_t missing(const struct known_trace *one, const struct trace_record *row)
+{
+    return row->num_events - one->indexed - (int64_t)one->keys.count;
+}
+
+/* What is there of the trace, used last. Forgotten where the index holds what is missing. */
 static struct known_trace *start(struct known *known, const struct trace_record *row)
 {
     struct known_trace *one = look_up(known, row->trace_no);
 
-    if (one != NULL && (one->rebuilt != row->rebuilt || one->next > row->next_chunk_seq)) {
+    if (one != NULL &&
+        (one->rebuilt != row->rebuilt || one->next > row->next_chunk_seq ||
+         (one->next < row->indexed_below && missing(one, row) > known->index_each))) {
         forget(known, one);
         one = NULL;
     }
@@ -284,35 +321,46 @@ static int read_all(struct known *known, struct store *store, struct arena *aren
     return failed;
 }
 
-int known_get(struct known *known, struct store *store, struct arena *arena,
-              const struct trace_record *const *rows, size_t count, struct keyset **ret_keys,
-              struct err *err)
+static int read_missing(struct known *known, struct store *store, struct arena *arena,
+                        struct trace_record *const *rows, size_t count, struct err *err)
 {
     struct known_trace        **list = arena_get(arena, count * sizeof(struct known_trace *));
     const struct trace_record **asked = arena_get(arena, count * sizeof(struct trace_record *));
     int64_t                     events = 0;
     size_t                      taken = 0;
 
-    *ret_keys = known_find(known, store, rows[0]);
-    if (*ret_keys != NULL) {
-        return 0;
-    }
     for (size_t i = 0; i < count; i++) {
         struct known_trace *one = start(known, rows[i]);
-        int64_t             missing = rows[i]->num_events - (int64_t)one->keys.count;
+        int64_t             more = missing(one, rows[i]);
 
-        if (missing <= 0) {
+        if (more <= 0) {
             one->next = rows[i]->next_chunk_seq;
-        } else if (taken == 0 || events + missing <= TOGETHER) {
-            events += missing;
+        } else if (taken == 0 || events + more <= TOGETHER) {
+            events += more;
             list[taken] = one;
             asked[taken++] = rows[i];
         }
     }
     trim(known, count);
-    if (taken > 0) {
-        TRY(read_all(known, store, arena, list, asked, taken, err));
+    return taken == 0 ? 0 : read_all(known, store, arena, list, asked, taken, err);
+}
+
+int known_want(struct known *known, struct store *store, struct arena *arena,
+               struct trace_record *const *rows, size_t count, struct known_trace **ret_trace,
+               struct err *err)
+{
+    struct known_trace *one = known_find(known, store, rows[0]);
+
+    if (one == NULL) {
+        if (rows[0]->num_events - rows[0]->indexed_events >= known->index_each) {
+            TRY(event_ids_add(store, arena, rows[0], err));
+        }
+        one = look_up(known, rows[0]->trace_no);
+        if (one == NULL || !is_right(one, rows[0])) {
+            TRY(read_missing(known, store, arena, rows, count, err));
+        }
+        one = use(known, look_up(known, rows[0]->trace_no));
     }
-    *ret_keys = use(known, look_up(known, rows[0]->trace_no));
+    *ret_trace = one;
     return 0;
 }

@@ -16,8 +16,10 @@
  * chunk, and no other adds one. What an attempt adds counts from its commit on (known_keep); when it
  * fails the sets it has added to are forgotten.
  *
- * Memory: the sets used last, of `most` bytes, and those of the traces that are being looked at. Where
- * more traces are open than fit, theirs are read again with each of their chunks.
+ * Memory: the sets used last, of `most` bytes, and those of the traces that are being looked at. What is
+ * read again is bounded as well, however long a trace is: each time it has KNOWN_INDEX_EACH more, the
+ * keys of all its chunks so far are in an index (event_ids, 1 to 2 us each, because they come many at once
+ * and in order). Who has forgotten a trace reads what is not in the index, and asks it for the rest.
  */
 #ifndef PRT_WORKERS_VALIDATE_KNOWN_H
 #define PRT_WORKERS_VALIDATE_KNOWN_H
@@ -27,9 +29,12 @@
 
 struct known_trace;
 
-/* All zeros but for `most` is one that knows nothing. */
+enum { KNOWN_INDEX_EACH = 16384 };
+
+/* All zeros but for the first two is one that knows nothing. */
 struct known {
-    size_t               most; /* bytes */
+    size_t               most;       /* bytes */
+    int64_t              index_each; /* events */
     size_t               bytes, count;
     struct known_trace **buckets;
     size_t               room; /* a power of two, or 0 */
@@ -45,14 +50,22 @@ void known_forget(struct known *known);
 /* Another attempt: what the one before has added to and not kept is forgotten. */
 void known_begin(struct known *known);
 
-/* The keys of the trace's events, valid until the next call. rows[0] is the trace, locked, and as it
- * was locked or as this attempt has changed it; of the other rows, of traces that come next, as many
- * are read with it as is cheap. The caller adds to the set what it adds to the trace. */
-WARN_UNUSED int known_get(struct known *known, struct store *store, struct arena *arena,
-                          const struct trace_record *const *rows, size_t count,
-                          struct keyset **ret_keys, struct err *err);
+/* What is known of the trace, valid until the next call for another. rows[0] is the trace, locked, and as
+ * it was locked or as this attempt has changed it; of the other rows, of traces that come next, as many
+ * are read with it as is cheap. */
+WARN_UNUSED int known_want(struct known *known, struct store *store, struct arena *arena,
+                           struct trace_record *const *rows, size_t count,
+                           struct known_trace **ret_trace, struct err *err);
 /* The same for what is there without asking; NULL: it is not. */
-struct keyset *known_find(struct known *known, struct store *store, const struct trace_record *row);
+struct known_trace *known_find(struct known *known, struct store *store,
+                               const struct trace_record *row);
+
+/* ret_has[i]: the trace has an event with keys[i] already. */
+WARN_UNUSED int known_has(const struct known_trace *trace, struct store *store,
+                          struct arena *arena, const uint8_t (*keys)[KEY_HALF], size_t count,
+                          bool *ret_has, struct err *err);
+/* It has one more. */
+void            known_add(struct known_trace *trace, const uint8_t key[KEY_HALF]);
 
 /* After the commit: the trace's row is now like this. */
 void known_keep(struct known *known, const struct trace_record *row);

@@ -126,12 +126,15 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
     struct outcome          out = {0};
     struct chain_head       head = {.events = (uint64_t)trace->row.num_events};
     CLEANUP(buf) struct buf index = {0};
-    struct keyset          *known = NULL;
-    uint8_t                *keys = arena_get(batch->arena, content->event_count * KEY_HALF);
+    struct known_trace     *known = NULL;
+    bool                   *has = NULL;
+    uint8_t(*keys)[KEY_HALF] = arena_get(batch->arena, content->event_count * sizeof(*keys));
 
-    if (content->event_count > 0) {
-        TRY(batch_known(batch, trace, &known, err));
+    for (size_t i = 0; i < content->event_count; i++) {
+        memcpy(keys[i], content->events[i].key, KEY_HALF);
     }
+    TRY(batch_known(batch, trace, (const uint8_t(*)[KEY_HALF])keys, content->event_count, &known,
+                    &has, err));
     out.refusals = arena_get(batch->arena, (content->refusal_count + content->event_count) *
                                                sizeof(*out.refusals));
     if (content->refusal_count > 0) {
@@ -146,7 +149,7 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         const struct chunk_event *event = &content->events[i];
         bool                      full = trace->row.num_events >= batch->events_most;
 
-        if (keyset_holds(known, event->key)) {
+        if (has[i]) {
             out.duplicate++;
         } else if (event->seq <= trace->row.last_seq || full) {
             out.refusals[out.refusal_count++] =
@@ -154,8 +157,8 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         } else {
             out.first_seq = out.added == 0 ? event->seq : out.first_seq;
             event_put(batch, trace, &head, &index, event);
-            (void)keyset_add(known, event->key);
-            memcpy(keys + out.added * KEY_HALF, event->key, KEY_HALF);
+            known_add(known, event->key);
+            memcpy(keys[out.added], event->key, KEY_HALF); /* never behind the one that is read */
             out.added++;
         }
     }
@@ -166,7 +169,7 @@ static int link_events(struct batch *batch, struct trace *trace, const struct co
         memcpy(trace->row.chain_head, head.hash, sizeof(head.hash));
         trace->row.chained = true;
         out.lines = arena_bytes(batch->arena, buf_bytes(&index));
-        out.event_keys = (struct bytes){keys, (size_t)out.added * KEY_HALF};
+        out.event_keys = (struct bytes){keys[0], (size_t)out.added * KEY_HALF};
     }
     *ret_outcome = out;
     return 0;

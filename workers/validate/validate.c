@@ -75,6 +75,7 @@ struct validator *validator_new(const struct farm *farm)
     validator->batch.drain_most = config->batch_bytes;
     validator->batch.keep_most = config->keep_lines;
     validator->batch.known.most = (size_t)config->known_ids;
+    validator->batch.known.index_each = KNOWN_INDEX_EACH;
     return validator;
 }
 

@@ -9,7 +9,7 @@
 #include "world.h"
 
 #define ROWS_OF                                                                                    \
-    "SELECT (SELECT count(event_keys) FROM trace_chunks WHERE trace_no = t.trace_no)"                       \
+    "SELECT (SELECT count(*) FROM event_ids WHERE trace_no = t.trace_no)"                          \
     " + (SELECT count(*) FROM trace_chunks WHERE trace_no = t.trace_no)"                           \
     " + (SELECT count(*) FROM trace_heads WHERE trace_no = t.trace_no)"                            \
     " + (SELECT count(*) FROM artifacts WHERE trace_no = t.trace_no)"                              \

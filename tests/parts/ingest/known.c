@@ -201,3 +201,78 @@ TEST(known, nothing_is_believed_over_another_connection)
     CHECK(holds(answer_of(world, 0), "\"events_added\":5,\"events_duplicate\":5"));
     CHECK_NUMBER(known_of(world)->read, 10);
 }
+
+#define INDEXED "SELECT count(*) FROM event_ids e JOIN traces t USING (trace_no) WHERE t.trace_id = $1"
+
+/* 20 chunks of ten events, one after the other, the ids of 20 events in the index at a time. */
+static struct world *world_with_a_long_trace(void)
+{
+    struct world *world = world_new();
+
+    known_of(world)->index_each = 20;
+    for (int64_t chunk = 0; chunk < 20; chunk++) {
+        put_chunk(world, "t", chunk, chunk * 10, 10);
+        validated(world);
+    }
+    return world;
+}
+
+TEST(known, of_a_long_trace_no_more_is_read_again_than_is_not_in_the_index)
+{
+    CLEANUP(world) struct world *one = world_with_a_long_trace();
+    CLEANUP(world) struct world *other = world_beside(one);
+
+    CHECK_NUMBER(known_of(one)->read, 0);
+    CHECK_NUMBER(ask(one, INDEXED, "t"), 180);
+    other->seq = one->seq;
+    known_of(other)->index_each = 100;
+    put_event(other, "t", 20, 3, 1000); /* in the index */
+    validated(other);
+    check_last(other, "duplicate");
+    put_event(other, "t", 21, 195, 1001); /* not yet */
+    validated(other);
+    check_last(other, "duplicate");
+    put_event(other, "t", 22, 500, 1002);
+    put_event(other, "t", 23, 500, 1003); /* of this very batch */
+    validated(other);
+    check_last(other, "success");
+    CHECK(holds(answer_of(other, 1), "\"status\":\"duplicate\""));
+    CHECK_NUMBER(known_of(other)->read, 20);
+    one->seq = other->seq;
+    put_event(one, "t", 24, 500, 1004);
+    validated(one);
+    check_last(one, "duplicate");
+    CHECK_NUMBER(ask(one, NUM_EVENTS, "t"), 201);
+    CHECK_NUMBER(ask(one, EVENTS_OF, "t"), 201);
+}
+
+TEST(known, a_long_trace_that_is_forgotten_each_time_costs_the_same_each_time)
+{
+    CLEANUP(world) struct world *world = world_with_a_long_trace();
+    int64_t                      before;
+
+    known_of(world)->most = 1;
+    for (int64_t chunk = 20; chunk < 60; chunk++) {
+        before = known_of(world)->read;
+        put_chunk(world, "t", chunk, 195 + (chunk - 20) * 5, 10); /* five of them are known */
+        if (chunk > 20) {
+            put_event(world, "u", chunk - 21, chunk, chunk);
+        }
+        validated(world);
+        CHECK(holds(answer_of(world, 0), "\"events_added\":5,\"events_duplicate\":5"));
+        CHECK(known_of(world)->read - before <= 50);
+        CHECK(known_of(world)->bytes <= 1);
+    }
+    CHECK_NUMBER(ask(world, NUM_EVENTS, "t"), 400);
+    CHECK_NUMBER(ask(world, EVENTS_OF, "t"), 400);
+    CHECK(ask(world, INDEXED, "t") >= 360);
+}
+
+TEST(known, erasing_a_long_trace_leaves_no_id)
+{
+    CLEANUP(world) struct world *world = world_with_a_long_trace();
+
+    put_message(world, "t", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(ask(world, INDEXED, "t"), 0);
+}

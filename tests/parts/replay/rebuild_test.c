@@ -43,6 +43,8 @@ TEST(replay, builds_anew_what_is_lost_as_it_was)
         "UPDATE trace_chunks SET event_keys = NULL WHERE trace_no = $1::bigint AND first_seq > 20",
         "UPDATE trace_chunks SET event_keys = substr(event_keys, 17) || substr(event_keys, 1, 16)"
         " WHERE trace_no = $1::bigint",
+        "UPDATE traces SET indexed_events = 5 WHERE trace_no = $1::bigint",
+        "INSERT INTO event_ids VALUES ($1::bigint, '\\x00')",
         "UPDATE trace_chunks SET lines = NULL WHERE trace_no = $1::bigint AND chunk_seq = 3",
         "UPDATE trace_chunks SET lines = substr(lines, 2) WHERE trace_no = $1::bigint",
         "UPDATE trace_chunks SET first_seq = first_seq + 1 WHERE trace_no = $1::bigint",
