@@ -70,9 +70,12 @@ const struct statement chunk_statements[STATEMENTS] = {
         "WITH added AS (INSERT INTO event_ids (trace_no, event_key)"
         "  SELECT $1, substr(event_keys, 16 * i + 1, 16) FROM trace_chunks,"
         "  generate_series(0, octet_length(event_keys) / 16 - 1) i"
-        "  WHERE trace_no = $1 AND chunk_seq >= $2 AND event_keys IS NOT NULL"
+        "  WHERE trace_no = $1 AND chunk_seq >= $2 AND chunk_seq < $3 AND event_keys IS NOT NULL"
         "  ORDER BY 2 ON CONFLICT DO NOTHING)"
-        " UPDATE traces SET indexed_below = $3, indexed_events = $4 WHERE trace_no = $1", 4 },
+        " UPDATE traces SET indexed_below = $3, indexed_events = indexed_events +"
+        "  (SELECT coalesce(sum(octet_length(event_keys)), 0) / 16 FROM trace_chunks"
+        "   WHERE trace_no = $1 AND chunk_seq >= $2 AND chunk_seq < $3)"
+        " WHERE trace_no = $1 RETURNING indexed_events", 3 },
     [IDS_FIND] = { "event_ids_find",
         "SELECT q.place FROM unnest($2::bytea[]) WITH ORDINALITY AS q (event_key, place)"
         " JOIN event_ids e ON e.trace_no = $1 AND e.event_key = q.event_key", PLAN_KEPT | 2 },
@@ -340,17 +343,20 @@ int event_keys_behind(struct store *store, struct arena *arena, const int64_t *t
 }
 
 int event_ids_add(struct store *store, struct arena *arena, struct trace_record *row,
-                  struct err *err)
+                  int64_t below, struct err *err)
 {
-    struct args args = args_start(arena);
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
 
     args_whole(&args, row->trace_no);
     args_whole(&args, row->indexed_below);
-    args_whole(&args, row->next_chunk_seq);
-    args_whole(&args, row->num_events);
-    TRY(store_run(store, &chunk_statements[IDS_ADD], &args, NULL, err));
-    row->indexed_below = row->next_chunk_seq;
-    row->indexed_events = row->num_events;
+    args_whole(&args, below);
+    TRY(store_run(store, &chunk_statements[IDS_ADD], &args, &rows, err));
+    if (rows_count(rows) != 1) {
+        return err_set(err, ERR_BUG, "trace %s is not there to be indexed", row->id);
+    }
+    row->indexed_below = below;
+    row->indexed_events = rows_whole(rows, 0, 0);
     return 0;
 }
 

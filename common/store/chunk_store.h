@@ -73,10 +73,10 @@ WARN_UNUSED int event_keys_behind(struct store *store, struct arena *arena,
                                   struct event_keys **ret_chunks, size_t *ret_count,
                                   struct err *err);
 
-/* The keys of the trace's chunks from row->indexed_below on go into event_ids, and the row, which is
- * locked, says so. */
+/* The keys of the trace's chunks from row->indexed_below to before `below` go into event_ids, and the
+ * row, which is locked, says so. */
 WARN_UNUSED int event_ids_add(struct store *store, struct arena *arena, struct trace_record *row,
-                              struct err *err);
+                              int64_t below, struct err *err);
 /* Which of the keys are in event_ids: ret_found[i] is set for keys[i]. */
 WARN_UNUSED int event_ids_find(struct store *store, struct arena *arena, int64_t trace_no,
                                const uint8_t (*keys)[16], size_t count, bool *ret_found,

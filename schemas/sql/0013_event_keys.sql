@@ -3,8 +3,8 @@
 -- The keys of a chunk's events lie in the chunk's row. trace_events had each in a row of its own under
 -- a unique index, in random order, which was half of what an event cost here. That no event is chained
 -- twice is seen to by the validate worker under the lock of the trace's row, which remembers the keys of
--- the traces it works on. Of a long trace they are put into an index as well, many at once and in order:
--- who does not remember them asks there, and reads no more than what is not in it yet.
+-- the traces it works on. Where there are too many to remember, those of long traces are put into an index
+-- as well: who does not remember them asks there, and reads what is not in it yet.
 --
 -- event_keys: of each line of the chunk, in order, the first 16 bytes of SHA-256 of the event's id.
 

@@ -138,6 +138,7 @@ void known_done(struct known *known)
 static void trim(struct known *known, size_t keep)
 {
     while (known->bytes > known->most && known->count > keep) {
+        known->crowded = true;
         forget(known, known->oldest);
     }
 }
@@ -182,6 +183,22 @@ static bool in_use(const struct known *known, const struct known_trace *one)
     return one != NULL && one->added && one->attempt == known->attempt;
 }
 
+static bool wants_index(const struct known *known, const struct trace_record *row)
+{
+    return known->crowded && row->num_events - row->indexed_events >= known->index_each;
+}
+
+/* Chunks of about so many events that index_each are in all of them. */
+static int add_to_index(const struct known *known, struct store *store, struct arena *arena,
+                        struct trace_record *row, struct err *err)
+{
+    int64_t chunks = known->index_each * row->next_chunk_seq / row->num_events + 1;
+    int64_t left = row->next_chunk_seq - row->indexed_below;
+
+    return event_ids_add(store, arena, row, row->indexed_below + (chunks < left ? chunks : left),
+                         err);
+}
+
 struct known_trace *known_find(struct known *known, struct store *store,
                                const struct trace_record *row)
 {
@@ -195,10 +212,7 @@ struct known_trace *known_find(struct known *known, struct store *store,
     if (in_use(known, one)) {
         return one;
     }
-    return one != NULL && is_right(one, row) &&
-                   row->num_events - row->indexed_events < known->index_each
-               ? use(known, one)
-               : NULL;
+    return one != NULL && is_right(one, row) && !wants_index(known, row) ? use(known, one) : NULL;
 }
 
 int known_has(const struct known_trace *trace, struct store *store, struct arena *arena,
@@ -352,8 +366,8 @@ int known_want(struct known *known, struct store *store, struct arena *arena,
     struct known_trace *one = known_find(known, store, rows[0]);
 
     if (one == NULL) {
-        if (rows[0]->num_events - rows[0]->indexed_events >= known->index_each) {
-            TRY(event_ids_add(store, arena, rows[0], err));
+        if (wants_index(known, rows[0])) {
+            TRY(add_to_index(known, store, arena, rows[0], err));
         }
         one = look_up(known, rows[0]->trace_no);
         if (one == NULL || !is_right(one, rows[0])) {

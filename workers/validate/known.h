@@ -16,10 +16,11 @@
  * chunk, and no other adds one. What an attempt adds counts from its commit on (known_keep); when it
  * fails the sets it has added to are forgotten.
  *
- * Memory: the sets used last, of `most` bytes, and those of the traces that are being looked at. What is
- * read again is bounded as well, however long a trace is: each time it has KNOWN_INDEX_EACH more, the
- * keys of all its chunks so far are in an index (event_ids, 1 to 2 us each, because they come many at once
- * and in order). Who has forgotten a trace reads what is not in the index, and asks it for the rest.
+ * Memory: the sets used last, of `most` bytes, and those of the traces that are being looked at. Once it
+ * has been too small, long traces go into an index (event_ids) as well, the oldest keys first and some
+ * KNOWN_INDEX_EACH with each look: 10 us an event, so not before. Who has forgotten a trace reads what is
+ * not in the index and asks it for the rest; so what is read with each chunk of a trace does not grow
+ * with its length.
  */
 #ifndef PRT_WORKERS_VALIDATE_KNOWN_H
 #define PRT_WORKERS_VALIDATE_KNOWN_H
@@ -41,6 +42,7 @@ struct known {
     struct known_trace  *newest, *oldest; /* by use */
     int64_t              connection;
     int64_t              attempt;
+    bool                 crowded; /* it has had to forget for want of room */
     int64_t              read, counted; /* keys that were read, ever; of them are in the metrics */
 };
 
