@@ -107,12 +107,35 @@ bool local_port_is_free(const char *address, int port)
     return bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
 }
 
+/* Below those that the kernel gives to outgoing connections: one of these could have it by the time
+ * the process it is for listens there. */
+static int quiet_port(void)
+{
+    enum { FIRST = 10240, BEHIND = 32768, TRIES = 100 };
+
+    for (int i = 0; i < TRIES; i++) {
+        uint16_t chance;
+        int      port;
+
+        random_bytes((uint8_t *)&chance, sizeof(chance));
+        port = FIRST + chance % (BEHIND - FIRST);
+        if (local_port_is_free("127.0.0.1", port)) {
+            return port;
+        }
+    }
+    return 0;
+}
+
 int local_free_port(int *ret_port, struct err *err)
 {
     CLEANUP(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t          size = sizeof(at);
 
+    *ret_port = quiet_port();
+    if (*ret_port != 0) {
+        return 0;
+    }
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
         getsockname(fd, (struct sockaddr *)&at, &size) < 0) {
         return err_errno(err, "looking for a free port");
