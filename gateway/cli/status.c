@@ -11,7 +11,7 @@
 #include "store/trace_store.h"
 #include "workers/judge/score/settings.h"
 
-enum { COLUMN_FIRST = 20, COLUMN = 15, COLUMN_LEAST = 11 };
+enum { COLUMN_FIRST = 20, COLUMN_LEAST = 11, COLUMN_GAP = 2 };
 
 struct stream_row {
     const char *name;
@@ -162,16 +162,37 @@ static void add_judging(struct cli *cli, struct value *all, struct err *err)
     value_put(cli->arena, all, "judging", list);
 }
 
-/* How wide the column is: as a table of five columns is of a terminal's eighty, or as its heading
- * wants where there are more. */
-static int width_of(const struct value *map, uint32_t column)
+/* Row 0 is the headings. */
+static struct bytes cell_text(struct arena *arena, const struct value *list, uint32_t row,
+                              uint32_t column)
 {
-    int heading = (int)map->as.members[column].name.size;
+    const struct value_member *cell =
+        &list->as.items[row == 0 ? 0 : row - 1].as.members[column];
 
-    return column == 0                  ? COLUMN_FIRST
-           : map->count <= 5            ? COLUMN
-           : heading + 2 < COLUMN_LEAST ? COLUMN_LEAST
-                                        : heading + 2;
+    if (row == 0) {
+        return cell->name;
+    }
+    switch (cell->value.kind) {
+    case VALUE_WHOLE:
+        return bytes_of(arena_format(arena, "%lld", (long long)cell->value.as.whole));
+    case VALUE_FLAG:
+        return cell->value.as.flag ? BYTES("yes") : BYTES("no");
+    default:
+        return cell->value.as.text;
+    }
+}
+
+/* As its longest cell wants it: the sequences of PRT_INGEST have sixteen digits. */
+static int width_of(struct arena *arena, const struct value *list, uint32_t column)
+{
+    size_t width = column == 0 ? COLUMN_FIRST : COLUMN_LEAST;
+
+    for (uint32_t row = 0; row <= list->count; row++) {
+        size_t wants = cell_text(arena, list, row, column).size + COLUMN_GAP;
+
+        width = wants > width ? wants : width;
+    }
+    return (int)width;
 }
 
 /* A table from a list of flat maps; the first column is text, the others stand right. */
@@ -181,26 +202,12 @@ static void print_table(const struct cli *cli, const struct value *list)
         return;
     }
     for (uint32_t row = 0; row <= list->count; row++) {
-        const struct value *map = &list->as.items[row == 0 ? 0 : row - 1];
-
         (void)fputs(row == 0 ? BOLD(cli) : "", stdout);
-        for (uint32_t i = 0; i < map->count; i++) {
-            const struct value_member *cell = &map->as.members[i];
-            char                       text[32];
+        for (uint32_t i = 0; i < list->as.items[0].count; i++) {
+            struct bytes text = cell_text(cli->arena, list, row, i);
 
-            if (cell->value.kind == VALUE_WHOLE) {
-                (void)snprintf(text, sizeof(text), "%lld", (long long)cell->value.as.whole);
-            } else if (cell->value.kind == VALUE_FLAG) {
-                (void)snprintf(text, sizeof(text), "%s", cell->value.as.flag ? "yes" : "no");
-            } else {
-                (void)snprintf(text, sizeof(text), "%.*s", (int)cell->value.as.text.size,
-                               (const char *)cell->value.as.text.data);
-            }
-            if (row == 0) {
-                (void)snprintf(text, sizeof(text), "%.*s", (int)cell->name.size,
-                               (const char *)cell->name.data);
-            }
-            printf(i == 0 ? "%-*s" : "%*s", width_of(map, i), text);
+            printf(i == 0 ? "%-*.*s" : "%*.*s", width_of(cli->arena, list, i), (int)text.size,
+                   (const char *)text.data);
         }
         printf("%s\n", row == 0 ? PLAIN(cli) : "");
     }

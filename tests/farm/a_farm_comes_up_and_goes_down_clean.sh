@@ -7,6 +7,9 @@ farm_up
 expect "$(curl -s -o "$work/ready" -w '%{http_code}' "$url/readyz")" = 200
 prt status >"$work/status.txt"
 grep -q PRT_INGEST "$work/status.txt"
+# Each column stands apart, however large its numbers are, and a terminal of eighty columns has room.
+expect "$(awk '/^stream / { columns = NF } /^PRT_/ && NF != columns' "$work/status.txt")" = ""
+expect "$(awk 'length > 80' "$work/status.txt")" = ""
 pids=$(jq -r '.[].pid' "$work/var/up.json")
 trace=$(prt submit "$examples/one_line_fix" --first 1)
 expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
