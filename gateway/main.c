@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "config/config.h"
 #include "farm/ready.h"
 #include "gateway/api/gateway.h"
@@ -37,13 +38,33 @@ static int serve(const struct config *config, struct err *err)
     block_signals(&signals);
     TRY(gateway_open(&gateway, config, err));
     farm_tell_ready();
-    LOG(NULL, INFO, "gateway opened", KV("listen", config->http_listen),
-        KV("port", http_server_port(gateway->server)));
+    LOG(NULL, INFO, "gateway opened", KV("version", version_text),
+        KV("listen", config->http_listen), KV("port", http_server_port(gateway->server)));
     (void)sigwait(&signals, &signal_number);
     LOG(NULL, INFO, "gateway told to stop", KV("signal", strsignal(signal_number)));
     gateway_close(gateway, config->stop_grace);
     LOG(NULL, INFO, "gateway closed");
     return 0;
+}
+
+/* All that can be asked for on the command line. */
+static int answer(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        return version_print("prt-gateway");
+    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("prt-gateway: the HTTP door of PR Telemetry. It takes no arguments but these:\n\n"
+               "  --version  the version of this program\n  --help     this\n\n"
+               "SIGTERM and SIGINT drain: requests in hand are finished within PRT_STOP_GRACE.\n\n"
+               "Settings, from the environment:\n");
+        config_help(stdout);
+        return 0;
+    }
+    (void)fprintf(stderr,
+                  "prt-gateway: \"%s\" is none of its arguments: prt-gateway --help tells them\n",
+                  argv[argc == 2 ? 1 : 2]);
+    return 2;
 }
 
 int main(int argc, char **argv)
@@ -52,10 +73,7 @@ int main(int argc, char **argv)
     struct err    err = {0};
 
     if (argc > 1) {
-        printf("prt-gateway - the HTTP door of PR Telemetry. It takes no arguments; its settings "
-               "are:\n\n");
-        config_help(stdout);
-        return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+        return answer(argc, argv);
     }
     if (config_load(&config, &err) < 0) {
         return failed(&err, "settings refused");

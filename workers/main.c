@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "config/config.h"
 #include "farm/farm.h"
 #include "farm/ready.h"
@@ -257,8 +258,8 @@ static int work(struct worker *worker, struct err *err)
     catch_signal(SIGINT, when_told_to_stop);
     TRY(jobs_start(worker, err));
     farm_tell_ready();
-    LOG(&worker->log, INFO, "worker ready", KV("pid", getpid()), KV("jobs", worker->job_count),
-        KV("metrics_port", http_server_port(worker->http)));
+    LOG(&worker->log, INFO, "worker ready", KV("version", version_text), KV("pid", getpid()),
+        KV("jobs", worker->job_count), KV("metrics_port", http_server_port(worker->http)));
     while (stops == 0 && jobs_running(worker) == worker->job_count) {
         (void)sem_wait(&wake);
     }
@@ -297,7 +298,8 @@ static void help(void)
         " machine.\n\nRoles:\n");
     list_roles(stdout);
     (void)printf(
-        "\n  --explain  the pipeline and the settings in force\n  --help     this\n\n"
+        "\n  --explain  the pipeline and the settings in force\n"
+        "  --version  the version of this program\n  --help     this\n\n"
         "SIGTERM and SIGINT drain: what is held is finished, or handed back after"
         " PRT_STOP_GRACE.\n/metrics, /healthz and /readyz are served on PRT_METRICS_PORT.\n\n"
         "Settings, from the environment:\n");
@@ -390,6 +392,9 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         help();
         return EXIT_FINE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        return version_print("prt-worker");
     }
     if (argc == 2 && strcmp(argv[1], "--explain") == 0) {
         return explain();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "gateway/cli/cli.h"
 
 /* ------------------------------------ reading the table ------------------------------------ */
@@ -97,7 +98,7 @@ static void print_words(FILE *out)
     for (size_t i = 0; i < cli_command_count; i++) {
         (void)fprintf(out, "%s ", cli_commands[i].name);
     }
-    (void)fputs("help --data --json --help' ;;\n", out);
+    (void)fputs("help --data --json --version --help' ;;\n", out);
     for (size_t i = 0; i < cli_command_count; i++) {
         const struct command   *command = &cli_commands[i];
         CLEANUP(buf) struct buf options = {0};
@@ -252,8 +253,11 @@ static void print_manual(FILE *out)
     const char *group = "";
 
     (void)fputs(
-        ".TH PRT 1\n.SH NAME\nprt \\- collect bug\\-fixing sessions, prove them true, score them\n"
-        ".SH SYNOPSIS\n.B prt\n[\\-\\-data DIR] [\\-\\-json] COMMAND ...\n",
+        ".TH PRT 1 \"\" \"prt ", out);
+    (void)fputs(version_text, out);
+    (void)fputs(
+        "\"\n.SH NAME\nprt \\- collect bug\\-fixing sessions, prove them true, score them\n"
+        ".SH SYNOPSIS\n.B prt\n[\\-\\-data DIR] [\\-\\-json] COMMAND ...\n.br\n.B prt \\-\\-version\n",
         out);
     for (size_t i = 0; i < cli_command_count; i++) {
         if (strcmp(group, cli_commands[i].group) != 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/local.h"
 #include "gateway/cli/plain.h"
@@ -29,6 +30,7 @@ static void print_help(FILE *out)
     (void)fputs(
         "\n--data DIR   data directory of the local farm (PRT_DATA_DIR, ./var)\n"
         "--json       print results as JSON\n"
+        "--version    print the version of this program\n"
         "prt COMMAND --help tells more. Settings are PRT_* variables: prt config --help.\n"
         "exit codes: 0 done, 1 failed, 2 a wrong command or setting, 3 checked and found untrue, 4 not in time\n",
         out);
@@ -43,6 +45,18 @@ static int print_command_help(const struct command *command)
         config_help(stdout);
     }
     return EXIT_DONE;
+}
+
+static int print_version(const struct cli *cli)
+{
+    if (cli->json) {
+        struct value version = value_map();
+
+        value_put(cli->arena, &version, "version", value_text(version_text));
+        cli_print_json(&version);
+        return EXIT_DONE;
+    }
+    return version_print("prt");
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -88,6 +102,9 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
         (strcmp(argv[1], "help") == 0 && argc == 2)) {
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        return print_version(cli);
     }
     if (strcmp(argv[1], "help") == 0) {
         argv++;
