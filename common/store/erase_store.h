@@ -20,18 +20,33 @@ struct erase_range {
     int64_t     chunk_seq; /* whose lines they are */
 };
 
-/* All of them, by segment; the segments are locked. */
+/* How much of a long trace is taken at once; all zeros: all of it. */
+struct erase_most {
+    int64_t chunks, segments;
+};
+/* Those of its first chunks, by segment; the segments are locked. */
 WARN_UNUSED int erase_ranges(struct store *store, struct arena *arena, int64_t trace_no,
-                             struct erase_range **ret_ranges, size_t *ret_count, struct err *err);
+                             struct erase_most most, struct erase_range **ret_ranges,
+                             size_t *ret_count, struct err *err);
 
 /* The segment's bytes lie under `key` now (NULL: it has none left), where it lay is doomed. */
 WARN_UNUSED int erase_segment_move(struct store *store, struct arena *arena,
                                    const struct erase_range *of, const char *key, int64_t trace_no,
                                    struct err *err);
 
-/* All rows but those that name its objects. */
+/* The trace is erased: all its rows go but its chunks, its ids and those that name its objects. */
 WARN_UNUSED int erase_rows(struct store *store, struct arena *arena, int64_t trace_no,
                            struct err *err);
+
+/* The chunks whose lines these are go. */
+WARN_UNUSED int erase_chunks(struct store *store, struct arena *arena, int64_t trace_no,
+                             const struct erase_range *ranges, size_t count, struct err *err);
+/* Some of its chunks that have no lines in segments, and of its ids. *ret_left: there may be more. */
+WARN_UNUSED int erase_more(struct store *store, struct arena *arena, int64_t trace_no,
+                           bool *ret_left, struct err *err);
+/* *ret_left: it has chunks or ids. *ret_trace_no: 0 if it is not erased. */
+WARN_UNUSED int erase_left(struct store *store, struct arena *arena, const char *trace_id,
+                           int64_t *ret_trace_no, bool *ret_left, struct err *err);
 
 /* Segments that were doomed for this trace and are not gone yet. */
 WARN_UNUSED int doomed_read(struct store *store, struct arena *arena, const char *trace_id,

@@ -299,15 +299,21 @@ static int give_work(struct attempt *attempt, struct err *err)
 /* No row points to the old lines any more. */
 static int drop_lines(struct attempt *attempt, struct err *err)
 {
-    const struct erase erase = {
+    struct erase erase = {
         .store = attempt->of->farm->store,
         .blob = attempt->of->farm->blob,
         .arena = attempt->of->arena,
         .trace_no = attempt->was.trace_no,
     };
 
+    int          failed;
+
     TRY(old_lines_own(&attempt->old, err));
-    return erase_lines(&erase, attempt->old.ranges, attempt->old.count, err);
+    failed = erase_lines(&erase, attempt->old.ranges, attempt->old.count, err);
+    for (size_t i = 0; i < erase.copy_count; i++) {
+        note_object(attempt, erase.copies[i]);
+    }
+    return failed;
 }
 
 /* Under the lock. *ret_keep: what was done is to be committed. */
@@ -332,8 +338,8 @@ static int rebuild_locked(struct attempt *attempt, bool *ret_keep, struct rebuil
     if (attempt->damage != NULL) {
         attempt->old = (struct old_lines){
             .store = store, .blob = of->farm->blob, .trace_no = attempt->was.trace_no};
-        TRY(erase_ranges(store, of->arena, attempt->was.trace_no, &attempt->old.ranges,
-                         &attempt->old.count, err));
+        TRY(erase_ranges(store, of->arena, attempt->was.trace_no, (struct erase_most){0},
+                         &attempt->old.ranges, &attempt->old.count, err));
         TRY(trace_waiting_read(store, of->arena, attempt->was.trace_no, &attempt->waiting, err));
         TRY(trace_reset(store, of->arena, attempt->was.trace_no, err));
     }

@@ -118,7 +118,7 @@ WARN_UNUSED int order_trace_takes(const struct trace *trace, uint64_t stream_seq
 WARN_UNUSED int append_take(struct batch *batch, struct trace *trace, struct entry *entry,
                             struct err *err);
 
-/* -------- erase.c: the trace's rows and lines go -------- */
+/* -------- erase.c: the trace is erased from now on; its chunks and ids go after the commit -------- */
 WARN_UNUSED int erase_take(struct batch *batch, struct trace *trace, struct entry *entry,
                            struct err *err);
 
@@ -126,13 +126,14 @@ struct erase {
     struct store      *store;
     struct blob_store *blob;
     struct arena      *arena;
-    struct delivery   *in; /* its lease is extended; NULL: there is none */
     int64_t            trace_no;
+    const char       **copies; /* that were put, also on failure; room for one for each range */
+    size_t             copy_count;
 };
 /* In the transaction: the ranges of erase_ranges become blanks, in copies of the segments that hold
  * other traces' lines too. Where they lay is doomed; a segment that is lost is let be. */
-WARN_UNUSED int erase_lines(const struct erase *erase, const struct erase_range *ranges,
-                            size_t count, struct err *err);
+WARN_UNUSED int erase_lines(struct erase *erase, const struct erase_range *ranges, size_t count,
+                            struct err *err);
 /* After the commit: what was doomed for the trace goes. */
 WARN_UNUSED int erase_doomed(struct store *store, struct blob_store *blob, struct arena *arena,
                              const char *trace_id, struct err *err);

@@ -2,17 +2,22 @@
 /*
  * erase.c - a trace goes, and nothing that anybody can still read stays behind.
  *
- *   in the transaction   its lines become blanks in new copies of the segments they share with
- *                        others (whose offsets stay), all its rows go, the status is `erased`
- *   after the commit     the objects nobody else has, its document, its logs; last its messages,
- *                        this one too: until then it is delivered again
+ *   in the transaction   the status is `erased`: nobody reads it, nothing is added. Its few rows go
+ *   after the commit     piece by piece, each in a transaction: its lines become blanks in new copies
+ *                        of the segments they share with others (whose offsets stay), and their
+ *                        chunks go; then the objects nobody else has, its document, its logs; last
+ *                        its messages, this one too: until then it is delivered again
  *
- * What comes for it later is not kept either: whoever takes such a message does the second half
- * again.
+ * Of a long trace that may be many thousand copies. Pieces take no more room than one of them needs, lose
+ * no more than one when something fails, and hold up nobody: after a while the message is put back.
+ *
+ * What comes for it later is not kept either: whoever takes such a message does the last part again, if
+ * the pieces are done; else it goes with them.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/erase_store.h"
 #include "store/trace_object_store.h"
 #include "trace/claim.h"
@@ -20,7 +25,9 @@
 #include "workers/object.h"
 #include "workers/validate/validator.h"
 
-enum { SEGMENTS_A_LEASE = 20, OBJECTS_A_LEASE = 100, LIST_MOST = 1000 };
+enum { OBJECTS_A_LEASE = 100, LIST_MOST = 1000 };
+
+static const struct erase_most piece = {.chunks = 1024, .segments = 8};
 
 /* ------------------------------------ lines ------------------------------------ */
 
@@ -49,9 +56,20 @@ static void blank(struct buf *segment, const struct erase_range *ranges, size_t 
     }
 }
 
+/* Nobody's lines are in it any more. */
+static bool is_blank(const struct buf *segment)
+{
+    size_t at = 0;
+
+    while (at < segment->size && segment->data[at] == ' ') {
+        at++;
+    }
+    return at == segment->size;
+}
+
 /* The segment of the first of `count` ranges, without them. One that is lost has nothing to be
  * read. */
-static int blank_segment(const struct erase *erase, const struct erase_range *ranges, size_t count,
+static int blank_segment(struct erase *erase, const struct erase_range *ranges, size_t count,
                          struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
@@ -76,16 +94,20 @@ static int blank_segment(const struct erase *erase, const struct erase_range *ra
     }
     buf_put(&copy, segment);
     blank(&copy, ranges, count);
+    if (is_blank(&copy)) {
+        return erase_segment_move(erase->store, erase->arena, ranges, NULL, erase->trace_no, err);
+    }
     key = copy_key(erase->arena, ranges->key);
+    erase->copies[erase->copy_count++] = key;
     TRY(blob_put(erase->blob, BUCKET_CHUNKS, key, buf_bytes(&copy), "application/x-ndjson", err));
     return erase_segment_move(erase->store, erase->arena, ranges, key, erase->trace_no, err);
 }
 
-int erase_lines(const struct erase *erase, const struct erase_range *ranges, size_t count,
+int erase_lines(struct erase *erase, const struct erase_range *ranges, size_t count,
                 struct err *err)
 {
-    size_t segments = 0;
-
+    erase->copies = arena_get(erase->arena, (count + 1) * sizeof(*erase->copies));
+    erase->copy_count = 0;
     for (size_t i = 0; i < count;) {
         size_t end = i + 1;
 
@@ -94,9 +116,6 @@ int erase_lines(const struct erase *erase, const struct erase_range *ranges, siz
         }
         TRY(blank_segment(erase, ranges + i, end - i, err));
         i = end;
-        if (erase->in != NULL && ++segments % SEGMENTS_A_LEASE == 0) {
-            TRY(delivery_extend(erase->in, err));
-        }
     }
     return 0;
 }
@@ -118,19 +137,10 @@ int erase_doomed(struct store *store, struct blob_store *blob, struct arena *are
 
 int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, struct err *err)
 {
-    const struct erase  erase = {.store = batch->store,
-                                 .blob = batch->blob,
-                                 .arena = batch->arena,
-                                 .in = entry->in,
-                                 .trace_no = trace->row.trace_no};
-    struct erase_range *ranges = NULL;
-    size_t              count = 0;
-
+    (void)entry;
     if (trace->row.status == TRACE_ERASED) {
         return 0;
     }
-    TRY(erase_ranges(batch->store, batch->arena, trace->row.trace_no, &ranges, &count, err));
-    TRY(erase_lines(&erase, ranges, count, err));
     TRY(erase_rows(batch->store, batch->arena, trace->row.trace_no, err));
     trace->row.status = TRACE_ERASED;
     trace->changed = false;
@@ -138,6 +148,63 @@ int erase_take(struct batch *batch, struct trace *trace, struct entry *entry, st
 }
 
 /* ------------------------------ after the commit ------------------------------ */
+
+static int take_piece(struct erase *erase, size_t *ret_count, struct err *err)
+{
+    CLEANUP(store_rollback) struct store *transaction = erase->store;
+    struct erase_range                   *ranges = NULL;
+
+    TRY(store_begin(transaction, err));
+    TRY(erase_ranges(erase->store, erase->arena, erase->trace_no, piece, &ranges, ret_count, err));
+    TRY(erase_lines(erase, ranges, *ret_count, err));
+    TRY(erase_chunks(erase->store, erase->arena, erase->trace_no, ranges, *ret_count, err));
+    return store_commit(transaction, err);
+}
+
+/* Two may be at it at once: the segments' locks keep them apart, and lines may become blanks twice. */
+static int erase_piece(struct validator *validator, const char *trace_id, int64_t trace_no,
+                       bool *ret_left, struct err *err)
+{
+    CLEANUP(arena) struct arena *arena = arena_new();
+    struct erase                 erase = {.store = validator->batch.store,
+                                          .blob = validator->batch.blob,
+                                          .arena = arena,
+                                          .trace_no = trace_no};
+    struct err                   ignored = {0};
+    size_t                       count = 0;
+
+    if (take_piece(&erase, &count, err) < 0) {
+        /* Nobody refers to the copies, unless a commit was cut off and may have happened. */
+        for (size_t i = 0; i < erase.copy_count && err->code != ERR_STORE_DOWN; i++) {
+            (void)!blob_delete(erase.blob, BUCKET_CHUNKS, erase.copies[i], &ignored);
+        }
+        return -1;
+    }
+    TRY(erase_doomed(erase.store, erase.blob, arena, trace_id, err));
+    *ret_left = true;
+    return count > 0 ? 0 : erase_more(erase.store, arena, trace_no, ret_left, err);
+}
+
+/* TRACE_NOT_READY when it takes longer than what came with the message should wait. */
+static int erase_pieces(struct validator *validator, struct delivery *in, struct err *err)
+{
+    int64_t until_us = clock_mono_us() + validator->erase_slice_ms * 1000;
+    int64_t trace_no = 0;
+    bool    left = false;
+
+    TRY(erase_left(validator->batch.store, in->arena, in->to.trace, &trace_no, &left, err));
+    while (left) {
+        TRY(erase_piece(validator, in->to.trace, trace_no, &left, err));
+        TRY(delivery_extend(in, err));
+        if (left && clock_mono_us() >= until_us) {
+            (void)err_set(err, ERR_TRACE_NOT_READY, "trace %s is long, and erased piece by piece",
+                          in->to.trace);
+            err->retry_after_ms = 1;
+            return -1;
+        }
+    }
+    return 0;
+}
 
 static int delete_objects(struct validator *validator, struct delivery *in, struct err *err)
 {
@@ -254,6 +321,17 @@ static int delete_messages(struct validator *validator, struct delivery *in, str
 
 int erase_finish(struct validator *validator, struct delivery *in, struct err *err)
 {
+    int64_t trace_no = 0;
+    bool    left = false;
+
+    if (in->message.kind == MESSAGE_ERASE) {
+        TRY(erase_pieces(validator, in, err));
+    } else {
+        TRY(erase_left(validator->batch.store, in->arena, in->to.trace, &trace_no, &left, err));
+    }
+    if (left) {
+        return 0; /* it goes with the message that erases the trace */
+    }
     TRY(erase_doomed(validator->batch.store, validator->batch.blob, in->arena, in->to.trace, err));
     TRY(delete_objects(validator, in, err));
     TRY(delete_under(validator, in, BUCKET_ARTIFACTS,

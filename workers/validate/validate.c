@@ -21,6 +21,7 @@ enum {
     KEY_LIFE_H = 48, /* idempotency keys: 24 h are promised */
     KEY_SWEEP_MS = 60 * 1000,
     KEY_SWEEP = 10000,
+    ERASE_SLICE_MS = 5000, /* less than a lease: what came with it is settled behind it */
 };
 
 void validator_free(struct validator *validator)
@@ -68,6 +69,7 @@ struct validator *validator_new(const struct farm *farm)
     validator->stream = farm->stream;
     validator->claim_check_from = config->claim_check_from;
     validator->ingest_keep_us = config->ingest_keep * 1000;
+    validator->erase_slice_ms = ERASE_SLICE_MS;
     validator->batch.store = farm->store;
     validator->batch.blob = farm->blob;
     validator->batch.hmac = hmac_new((struct bytes){farm->chain_key, KEY_BYTES});
@@ -287,9 +289,8 @@ static int run_rounds(struct validator *validator, struct entry **entries, size_
     return 0;
 }
 
-/* Erasing a long trace copies every segment it shares with others. So each is a batch of its own,
- * behind what came with it: no other trace is locked meanwhile, and no other's work fails with it. What
- * came for the trace itself is committed by then, and found. */
+/* Each in a batch of its own, behind what came with it: no other's work fails with it. What came for the
+ * trace itself is committed by then, and found. */
 static int run_all(struct validator *validator, struct entry **entries, size_t count,
                    struct outbox *out, struct err *err)
 {

@@ -15,6 +15,7 @@ struct validator {
     struct arena *arena; /* entries of one batch */
     int64_t       claim_check_from;
     int64_t       ingest_keep_us;
+    int64_t       erase_slice_ms; /* then an erase message is put back, and comes again */
     int64_t       swept_us;
 };
 
@@ -30,8 +31,8 @@ WARN_UNUSED int earlier_hold_back(struct validator *validator, struct entry **en
 /* -------- bury.c: what lies in dead_outbox goes into PRT_DEAD; on -1 some of it is left -------- */
 WARN_UNUSED int bury_all(struct validator *validator, struct err *err);
 
-/* -------- erase.c: what is left to do for an erase message that was taken and committed; -1 has it
- * delivered again -------- */
+/* -------- erase.c: what is left to do for an erase message that was taken and committed, or for what
+ * came for an erased trace; -1 has it delivered again (TRACE_NOT_READY: there is more to do) -------- */
 WARN_UNUSED int erase_finish(struct validator *validator, struct delivery *in, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "questions.h"
 #include "store/trace_store.h"
+#include "workers/validate/validator.h"
 #include "world.h"
 
 #define ROWS_OF                                                                                    \
@@ -392,4 +393,115 @@ TEST(erase, takes_the_claim_checks_along_that_the_stream_has_forgotten)
     put_message(world, "a", MESSAGE_ERASE, "{}");
     validated(world);
     CHECK_NUMBER(objects_with(world, BUCKET_CHUNKS, "forget-me"), 0);
+}
+
+/* Who still records does not know yet. */
+TEST(erase, keeps_nothing_waiting_that_comes_late_while_it_lasts)
+{
+    static const struct statement hold = {
+        "hold_segments", "SELECT count(*) FROM (SELECT FROM segments FOR UPDATE) s", 0};
+    CLEANUP(world) struct world *world = world_new();
+    CLEANUP(world) struct world *other = world_beside(world);
+    CLEANUP(world) struct world *holder = world_beside(world);
+    struct err                   err = {0};
+    pthread_t                    thread;
+
+    put_open(world, "a");
+    put_chunk(world, "a", 0, 0, 5);
+    validated(world);
+    CHECK_WORKS(store_begin(holder->farm.store, &err));
+    CHECK_WORKS(store_run(holder->farm.store, &hold, NULL, NULL, &err));
+    put_message(other, "a", MESSAGE_ERASE, "{}");
+    CHECK_NUMBER(pthread_create(&thread, NULL, validate_beside, other), 0);
+    for (int i = 0; i < 2000 && ask(world, WAITING, NULL) == 0; i++) {
+        clock_sleep_us(5000);
+    }
+    CHECK_NUMBER(ask(world, WAITING, NULL), 1);
+    put_chunk(world, "a", 1, 5, 5);
+    validated(world);
+    CHECK_NUMBER(http_of(world, 0), 410);
+    CHECK_NUMBER(ask(world, WAITING, NULL), 1);
+    store_rollback(holder->farm.store);
+    (void)pthread_join(thread, NULL);
+    CHECK_NUMBER(ask(world, ERASED, "a"), 1);
+    CHECK_NUMBER(ask(world, ROWS_OF, "a"), 0);
+}
+
+static void put_in_segments(struct world *world, const char *trace, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        put_chunk(world, trace, i, i * 5, 5);
+        put_chunk(world, "neighbour", i, i * 5, 5);
+        validated(world);
+    }
+}
+
+TEST(erase, goes_on_where_it_was_and_lets_others_in_between)
+{
+    CLEANUP(world) struct world *world = world_new();
+    struct validator            *validator = world->validator;
+    int                          times = 0;
+    struct err                   err = {0};
+
+    put_in_segments(world, "a", 20);
+    put_message(world, "neighbour", MESSAGE_COMPLETE, "{}");
+    validated(world);
+    validator->erase_slice_ms = 0;
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    while (world->in[0].err.code != ERR_NONE && times++ < 20) {
+        CHECK_NUMBER(world->in[0].err.code, ERR_TRACE_NOT_READY);
+        CHECK_NUMBER(ask(world, ERASED, "a"), 1);
+        put_message(world, "a", MESSAGE_ERASE, "{}");
+        put_chunk(world, "a", 99, 500, 5);
+        validated(world);
+        CHECK_NUMBER(http_of(world, 1), 410);
+        CHECK_NUMBER(world->in[1].err.code, ERR_NONE);
+    }
+    CHECK_NUMBER(times, 3); /* of 20 segments each time 8, and a look whether there are more */
+    CHECK_NUMBER(ask(world, ROWS_OF, "a"), 0);
+    CHECK_NUMBER(ask(world, "SELECT count(*) FROM doomed_objects", NULL), 0);
+    CHECK_NUMBER(segment_objects(world), 20);
+    put_open(world, "neighbour");
+    validated(world);
+    CHECK_WORKS(finalize(world, "neighbour", &err));
+}
+
+TEST(erase, leaves_no_copies_behind_when_it_fails)
+{
+    static const struct statement trap[] = {
+        {"trap_function",
+         "CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+         " RAISE EXCEPTION 'not now' USING ERRCODE = 'lock_not_available'; END $$",
+         0},
+        {"trap_set",
+         "CREATE TRIGGER trap BEFORE DELETE ON trace_chunks FOR EACH STATEMENT"
+         " EXECUTE FUNCTION trap()",
+         0},
+    };
+    CLEANUP(world) struct world *world = world_new();
+    struct err                   err = {0};
+
+    put_in_segments(world, "a", 3);
+    for (size_t i = 0; i < COUNT_OF(trap); i++) {
+        CHECK_WORKS(store_run(world->farm.store, &trap[i], NULL, NULL, &err));
+    }
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    (void)!validate(world, &err);
+    CHECK_NUMBER(world->in[0].err.code, ERR_STORE_CLASH);
+    CHECK_NUMBER(segment_objects(world), 3);
+}
+
+TEST(erase, takes_a_segment_along_when_nobody_has_lines_in_it_any_more)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_in_segments(world, "a", 2);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(segment_objects(world), 2);
+    put_message(world, "neighbour", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(segment_objects(world), 0);
+    CHECK_NUMBER(ask(world, SEGMENTS, NULL), 0);
 }
