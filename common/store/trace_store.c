@@ -325,7 +325,7 @@ int trace_finalize(struct store *store, struct arena *arena, int64_t trace_no,
     args_whole(&args, document->finalized_us);
     TRY(store_run(store, &trace_statements[FINALIZE], &args, &told, err));
     if (rows_affected(told) != 1) {
-        return err_set(err, ERR_TRACE_ERASED, "the trace was erased while it was being finalized");
+        return err_set(err, ERR_TRACE_NOT_READY, "the trace is not closed any more");
     }
     return 0;
 }

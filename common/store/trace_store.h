@@ -87,7 +87,7 @@ struct trace_document {
     uint8_t     sha256[STORE_HASH];
     int64_t     bytes, qa_splice, finalized_us;
 };
-/* Marks a closed or finalized trace as finalized; TRACE_ERASED if it is neither. */
+/* Marks a closed or finalized trace as finalized; TRACE_NOT_READY if it is neither. */
 WARN_UNUSED int trace_finalize(struct store *store, struct arena *arena, int64_t trace_no,
                                const struct trace_document *document, struct err *err);
 

@@ -271,6 +271,11 @@ static int write_document(struct writing *doc, const char *key, struct trace_doc
     return 0;
 }
 
+const char *document_key(struct arena *arena, const char *trace)
+{
+    return arena_format(arena, "%s/trace.json", trace);
+}
+
 int document_write(struct document_writer *writer, struct delivery *in,
                    const struct trace_record *trace, struct trace_document *ret_document,
                    struct err *err)
@@ -287,8 +292,7 @@ int document_write(struct document_writer *writer, struct delivery *in,
     doc->leaves.sha = writer->sha;
     doc->envelope = value_map();
     doc->extended_us = clock_mono_us();
-    failed =
-        write_document(doc, arena_format(in->arena, "%s/trace.json", trace->id), ret_document, err);
+    failed = write_document(doc, document_key(in->arena, trace->id), ret_document, err);
     piece_done(&doc->out);
     buf_done(&doc->texts);
     buf_done(&doc->leaves.hashes);

@@ -24,6 +24,9 @@ struct document_writer {
     struct blob_store *blob; /* beside the farm's: written on another thread; opened when needed */
 };
 
+/* In the traces bucket; in the arena. */
+const char *document_key(struct arena *arena, const char *trace);
+
 /* The document is in the traces bucket when this returns 0. CHAIN_BROKEN when the lines do not give
  * the row's chain head; nothing is left behind then. Extends the lease of `in` on the way. */
 WARN_UNUSED int document_write(struct document_writer *writer, struct delivery *in,

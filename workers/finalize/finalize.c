@@ -236,37 +236,53 @@ static int document_there(const struct finalizer *finalizer, const struct trace_
     return 0;
 }
 
-/* An erased trace must not leave behind the document that was being written as it was erased. */
-static int finalized(struct finalizer *finalizer, struct delivery *in, struct trace_record *trace,
-                     const struct trace_document *document, struct err *err)
+static int write_document(struct finalizer *finalizer, struct delivery *in,
+                          struct trace_record *trace, struct err *err)
 {
-    struct err ignored = {0};
+    int64_t               began_us = clock_mono_us();
+    struct trace_document document = {.finalized_us = clock_us()};
 
-    if (trace_finalize(finalizer->farm->store, in->arena, trace->trace_no, document, err) < 0) {
-        if (err->code == ERR_TRACE_ERASED) {
-            (void)!blob_delete(finalizer->farm->blob, BUCKET_TRACES, document->key, &ignored);
-        }
+    TRY(document_write(&finalizer->writer, in, trace, &document, err));
+    TRY(trace_finalize(finalizer->farm->store, in->arena, trace->trace_no, &document, err));
+    trace->document_key = document.key;
+    LOG(&in->log, INFO, "trace finalized", KV("events", trace->num_events),
+        KV("bytes", document.bytes), KV("took_ms", (clock_mono_us() - began_us) / 1000));
+    return 0;
+}
+
+/* Its rows may not fit what was read of it before because it was erased meanwhile, or a replay made it
+ * anew. An erased trace must not leave behind the document that was being written; that of one made anew
+ * may be another worker's by now. */
+static int changed_meanwhile(struct finalizer *finalizer, struct delivery *in,
+                             const struct trace_record *trace, struct err *err)
+{
+    struct trace_record now = {0};
+    struct err          ignored = {0};
+
+    if (trace_read(finalizer->farm->store, in->arena, trace->id, &now, &ignored) < 0) {
         return -1;
     }
-    trace->document_key = document->key;
-    return 0;
+    if (now.status == TRACE_ERASED) {
+        (void)!blob_delete(finalizer->farm->blob, BUCKET_TRACES,
+                           document_key(in->arena, trace->id), &ignored);
+        return err_set(err, ERR_TRACE_ERASED, "trace %s was erased as it was finalized", trace->id);
+    }
+    return now.rebuilt == trace->rebuilt
+               ? -1
+               : err_set(err, ERR_TRACE_NOT_READY, "trace %s was made anew as it was finalized",
+                         trace->id);
 }
 
 static int finalize_closed(struct finalizer *finalizer, struct delivery *in,
                            struct trace_record *trace, struct outbox *out, struct err *err)
 {
-    int64_t               began_us = clock_mono_us();
-    struct trace_document document = {.finalized_us = clock_us()};
-    bool                  there = false;
+    bool there = false;
 
     TRY(document_there(finalizer, trace, &there, err));
-    if (!there) {
-        TRY(document_write(&finalizer->writer, in, trace, &document, err));
-        TRY(finalized(finalizer, in, trace, &document, err));
-        LOG(&in->log, INFO, "trace finalized", KV("events", trace->num_events),
-            KV("bytes", document.bytes), KV("took_ms", (clock_mono_us() - began_us) / 1000));
+    if ((!there && write_document(finalizer, in, trace, err) < 0) ||
+        gather_lines(finalizer->farm->store, finalizer->farm->blob, trace, err) < 0) {
+        return changed_meanwhile(finalizer, in, trace, err);
     }
-    TRY(gather_lines(finalizer->farm->store, finalizer->farm->blob, trace, err));
     put_messages(finalizer, in, out, trace);
     return 0;
 }
