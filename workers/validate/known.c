@@ -192,7 +192,8 @@ static bool wants_index(const struct known *known, const struct trace_record *ro
 static int add_to_index(const struct known *known, struct store *store, struct arena *arena,
                         struct trace_record *row, struct err *err)
 {
-    int64_t chunks = known->index_each * row->next_chunk_seq / row->num_events + 1;
+    double  part = (double)known->index_each / (double)row->num_events; /* at most 1 */
+    int64_t chunks = (int64_t)((double)row->next_chunk_seq * part) + 1;
     int64_t left = row->next_chunk_seq - row->indexed_below;
 
     return event_ids_add(store, arena, row, row->indexed_below + (chunks < left ? chunks : left),

@@ -297,6 +297,27 @@ TEST(known, a_long_trace_that_was_never_indexed_comes_into_the_index_piece_by_pi
     CHECK_NUMBER(ask(world, NUM_EVENTS, "t"), 1000);
 }
 
+/* Numbers of chunks that wait may be as far apart as numbers go, and are passed over at the end. */
+TEST(known, a_long_trace_whose_chunks_lie_far_apart_is_indexed_as_any_other)
+{
+    CLEANUP(world) struct world  *world = world_new();
+    static const struct statement pass = {
+        "pass_over", "UPDATE traces SET next_chunk_seq = 9007199254740000", 0};
+    struct err err = {0};
+
+    known_of(world)->most = 1;
+    for (int64_t chunk = 0; chunk < 17; chunk++) {
+        put_chunk(world, "t", chunk, chunk * 1000, 1000);
+    }
+    validated(world);
+    CHECK_WORKS(store_run(world->farm.store, &pass, NULL, NULL, &err));
+    put_event(world, "t", 9007199254740000, 199, 50000);
+    validated(world);
+    check_last(world, "duplicate");
+    CHECK_NUMBER(ask(world, INDEXED, "t"), 17000);
+    CHECK_NUMBER(ask(world, "SELECT indexed_events FROM traces WHERE trace_id = $1", "t"), 17000);
+}
+
 TEST(known, erasing_a_long_trace_leaves_no_id)
 {
     CLEANUP(world) struct world *world = world_with_a_long_trace();
