@@ -2,7 +2,8 @@
 /*
  * keyset.h - a set of event keys: halves of SHA-256, 16 bytes each.
  *
- * Any bits of a key are as good as a hash of it, and none is all zeros: that would take 2^128 tries.
+ * None is all zeros: that would take 2^128 tries. But some bits of many keys may be alike: whoever sends
+ * events chooses their ids. So where a key lies is a secret of the process.
  * 21 to 43 bytes of memory for each key.
  */
 #ifndef PRT_BASE_KEYSET_H

@@ -2,6 +2,7 @@
 #include "base/keyset.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "lib/test.h"
 
@@ -37,4 +38,21 @@ TEST(keyset, holds_what_was_added_and_nothing_else)
     CHECK(keyset_bytes(&set) >= KEYS * 21 && keyset_bytes(&set) <= KEYS * 43);
     keyset_done(&set);
     CHECK(!keyset_holds(&set, key_at(1, key)));
+}
+
+/* Whoever chooses ids can try until the keys of all of them end in the same bits: 2^16 tries for each. */
+TEST(keyset, is_no_slower_with_keys_that_were_chosen_to_be_alike)
+{
+    CLEANUP(keyset) struct keyset set = {0};
+    clock_t                       began = clock();
+
+    for (uint64_t i = 0; i < 40000; i++) {
+        uint64_t words[2] = {(i * 0x9e3779b97f4a7c15U) << 16, i};
+        uint8_t  key[KEY_HALF];
+
+        words[0] |= 0x1234;
+        memcpy(key, words, sizeof(key));
+        CHECK(keyset_add(&set, key));
+    }
+    CHECK((clock() - began) / CLOCKS_PER_SEC < 2);
 }
