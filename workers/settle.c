@@ -120,8 +120,14 @@ static int dead_letter_put(struct held *held, struct err *err)
 static void answer_problem(struct held *held)
 {
     CLEANUP(buf) struct buf json = {0};
+    struct delivery        *in = held->in;
+    struct err              told;
 
-    problem_write(&json, &held->in->err, NULL, 0);
+    err_for_caller(&in->err,
+                   in->request != NULL ? arena_format(in->arena, "request %s", in->request)
+                                       : arena_format(in->arena, "trace %s", in->to.trace),
+                   &told);
+    problem_write(&json, &told, NULL, 0);
     answer_send(held->farm->stream, held->in, err_http(held->in->err.code), buf_bytes(&json));
 }
 

@@ -8,18 +8,21 @@
 
 #include "base/utf8.h"
 
+enum story { STORY_ANY, STORY_FARM };
+
 struct row {
     const char *name;
     const char *reason;
     const char *words;
     enum fate   fate;
     int         http;
+    enum story  story;
 };
 
 static const struct row rows[] = {
-    [ERR_NONE] = {"NONE", "none", "nothing went wrong", FATE_RETRY, 200},
-#define ERROR(name, fate, http, reason, words)                                                     \
-    [ERR_##name] = {#name, #reason, words, FATE_##fate, http},
+    [ERR_NONE] = {"NONE", "none", "nothing went wrong", FATE_RETRY, 200, STORY_ANY},
+#define ERROR(name, fate, http, story, reason, words)                                              \
+    [ERR_##name] = {#name, #reason, words, FATE_##fate, http, STORY_##story},
 #include "schemas/error.def"
 #undef ERROR
 };
@@ -108,6 +111,18 @@ void err_clear(struct err *err)
     err->code = ERR_NONE;
     err->retry_after_ms = 0;
     err->story[0] = '\0';
+}
+
+void err_for_caller(const struct err *err, const char *where, struct err *ret_told)
+{
+    *ret_told = *err;
+    if (rows[err->code].story == STORY_FARM) {
+        (void)err_set(ret_told, err->code, "%s; the farm's log tells why: %s",
+                      rows[err->code].fate == FATE_REJECT ? "tell whoever runs this farm"
+                                                          : "send it again later",
+                      where);
+        ret_told->retry_after_ms = err->retry_after_ms;
+    }
 }
 
 const char *err_name(enum err_code code)

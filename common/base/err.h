@@ -17,7 +17,7 @@
 
 enum err_code {
     ERR_NONE,
-#define ERROR(name, fate, http, reason, words) ERR_##name,
+#define ERROR(name, fate, http, story, reason, words) ERR_##name,
 #include "schemas/error.def"
 #undef ERROR
     ERR_CODES
@@ -51,6 +51,10 @@ static inline int err_failed(int minus_one)
 #define err_errno(...) err_failed(err_errno(__VA_ARGS__))
 
 void err_clear(struct err *err);
+
+/* The same for whoever called: a story of the farm's own (the row says so) becomes what to do, and
+ * `where` in the log the story is ("request 7f3a"). */
+void err_for_caller(const struct err *err, const char *where, struct err *ret_told);
 
 /* Columns of the row. err_name is the wire's code in lower case ("chunk_conflict"). */
 const char *err_name(enum err_code code);

@@ -109,7 +109,7 @@ static const char *const stages[] = {
 };
 
 static const char *const reasons[] = {
-#define ERROR(name, fate, http, reason, words) #reason,
+#define ERROR(name, fate, http, story, reason, words) #reason,
 #include "schemas/error.def"
 #undef ERROR
 };

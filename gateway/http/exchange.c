@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/http/exchange.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -155,30 +156,55 @@ static const char *without_secrets(struct exchange *x, const char *text)
     return arena_text(x->arena, redact_text(x->arena, bytes_of(text), &uncounted));
 }
 
-/* Refusals that are the farm's fault are logged, at most once a second for each row: an outage
- * makes thousands of them. */
-static void log_refusal(struct exchange *x, const struct err *err)
+/* The refusal's number: a new one, which belongs into the log, or, within a second of the last of its
+ * row, that one's. An outage makes thousands. */
+static unsigned incident_of(enum err_code code, bool *ret_new)
 {
-    static _Atomic int64_t last_us[ERR_CODES];
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int64_t         last_us[ERR_CODES];
+    static unsigned        last[ERR_CODES], count;
+    unsigned               incident;
     int64_t                now = clock_mono_us();
-    int64_t                last = atomic_load(&last_us[err->code]);
-    bool                   theirs = err->code == ERR_VERSION_UNKNOWN || err->code == ERR_CODING_UNKNOWN;
 
-    if (theirs || err_http(err->code) < 500 || now - last < 1000000 ||
-        !atomic_compare_exchange_strong(&last_us[err->code], &last, now)) {
-        return;
+    (void)pthread_mutex_lock(&lock);
+    *ret_new = last[code] == 0 || now - last_us[code] >= 1000000;
+    if (*ret_new) {
+        last_us[code] = now;
+        last[code] = ++count;
     }
-    LOG(NULL, WARN, "request refused", KV("code", err_name(err->code)),
-        KV("story", without_secrets(x, err->story)), KV("method", x->method),
-        KV("path", without_secrets(x, x->path)), KV("request", x->request_id));
+    incident = last[code];
+    (void)pthread_mutex_unlock(&lock);
+    return incident;
 }
 
-void exchange_refuse_with(struct exchange *x, const struct err *err, struct bytes problem)
+/* Logs what is the farm's fault. Returns where in the log it is: under an id of ours, since those of
+ * requests are their clients' own, and for no others. */
+static const char *log_refusal(struct exchange *x, const struct err *err)
+{
+    const bool  theirs = err_http(err->code) < 500 || err->code == ERR_VERSION_UNKNOWN ||
+                         err->code == ERR_CODING_UNKNOWN;
+    const char *incident;
+    bool        is_new;
+
+    if (theirs) {
+        return "";
+    }
+    incident =
+        arena_format(x->arena, "%08x-%u", x->server->id_start, incident_of(err->code, &is_new));
+    if (is_new) {
+        LOG(NULL, WARN, "request refused", KV("code", err_name(err->code)),
+            KV("story", without_secrets(x, err->story)), KV("method", x->method),
+            KV("path", without_secrets(x, x->path)), KV("request", x->request_id),
+            KV("incident", incident));
+    }
+    return arena_format(x->arena, "incident %s", incident);
+}
+
+static void answer_problem(struct exchange *x, const struct err *err, struct bytes problem)
 {
     int status = err_http(err->code);
 
     metric_add(METRIC_http_refusals, err->code, 1);
-    log_refusal(x, err);
     exchange_answer(x, status, "application/problem+json", problem);
     if (status == 503 || status == 429) {
         exchange_header(
@@ -191,12 +217,20 @@ void exchange_refuse_with(struct exchange *x, const struct err *err, struct byte
     }
 }
 
+void exchange_refuse_with(struct exchange *x, const struct err *err, struct bytes problem)
+{
+    (void)log_refusal(x, err);
+    answer_problem(x, err, problem);
+}
+
 void exchange_refuse(struct exchange *x, const struct err *err)
 {
     CLEANUP(buf) struct buf problem = {0};
+    struct err              told;
 
-    problem_write(&problem, err, NULL, 0);
-    exchange_refuse_with(x, err, arena_bytes(x->arena, buf_bytes(&problem)));
+    err_for_caller(err, log_refusal(x, err), &told);
+    problem_write(&problem, &told, NULL, 0);
+    answer_problem(x, err, arena_bytes(x->arena, buf_bytes(&problem)));
 }
 
 /* --------------------------------- handing it on --------------------------------- */

@@ -63,6 +63,29 @@ static void check_log_of_refusals(struct world *world)
     CHECK(strstr(log, SECRET_NAME) == NULL);
 }
 
+/* Who calls is told what to do and where in the log the names are; a thousand refusals are one line. */
+static void check_names_are_in_the_log_alone(struct world *world)
+{
+    struct http_answer answer = ask_list(world);
+    struct value       json = world_json(world, &answer);
+    const char        *detail = json_text(world, &json, "/detail");
+    const char        *incident = strstr(detail, "incident ");
+    const char        *log = "";
+    int64_t            deadline = clock_mono_us() + 20000000;
+
+    CHECK(strstr(detail, "send it again later") != NULL);
+    CHECK(strstr(detail, "socket") == NULL && strchr(detail, '/') == NULL);
+    CHECK(incident != NULL);
+    incident = arena_format(world->arena, "\"incident\":\"%s\"",
+                            incident == NULL ? "none" : incident + strlen("incident "));
+    while (strstr(log, incident) == NULL && clock_mono_us() < deadline) {
+        clock_sleep_ms(10);
+        log = world_log(world);
+    }
+    CHECK(strstr(log, incident) != NULL);
+    CHECK(strstr(log, "connecting to PostgreSQL") != NULL || strstr(log, "PostgreSQL broke") != NULL);
+}
+
 TEST(outages, without_jetstream_nothing_is_accepted_until_it_is_back)
 {
     CLEANUP(world) struct world *world = world_open(NULL);
@@ -133,6 +156,7 @@ TEST(outages, without_the_database_uploads_go_on_with_the_keys_that_are_known)
     answer = ask_list(world);
     CHECK_PROBLEM(&answer, 503, "store_down");
     check_log_of_refusals(world);
+    check_names_are_in_the_log_alone(world);
     CHECK(postgres_start_again());
     CHECK_NUMBER(until(world, ask_list, 200).status, 200);
 }

@@ -47,6 +47,25 @@ TEST(err, may_tell_its_old_story_anew)
     CHECK_TEXT(err.story, "again: wrapped (the old one): wrapped (the old one)");
 }
 
+TEST(err, tells_callers_no_story_of_the_farms_own)
+{
+    struct err err = {0};
+    struct err told = {0};
+
+    (void)err_set(&err, ERR_STORE_DOWN, "connecting to 10.0.0.7 failed");
+    err.retry_after_ms = 500;
+    err_for_caller(&err, "request 7f3a", &told);
+    CHECK_TEXT(told.story, "send it again later; the farm's log tells why: request 7f3a");
+    CHECK_NUMBER(told.code, ERR_STORE_DOWN);
+    CHECK_NUMBER(told.retry_after_ms, 500);
+    (void)err_set(&err, ERR_BUG, "no row in traces");
+    err_for_caller(&err, "request 7f3a", &told);
+    CHECK_TEXT(told.story, "tell whoever runs this farm; the farm's log tells why: request 7f3a");
+    (void)err_set(&err, ERR_CHAIN_BROKEN, "event 12");
+    err_for_caller(&err, "request 7f3a", &told);
+    CHECK_TEXT(told.story, "event 12");
+}
+
 TEST(err, cuts_long_stories_at_the_end)
 {
     struct err err = {0};
