@@ -138,13 +138,21 @@ static void add_parts(struct sending *sending, const struct answer *answer)
     }
 }
 
+/* Nothing to send; but what has begun, a "100 Continue", comes whole. */
+static void start_sending(struct sending *sending)
+{
+    if (sending->head_at == 0 || sending->head_at == sending->head.size) {
+        sending->head.size = sending->head_at = 0;
+    }
+    sending->part = sending->parts = 0;
+}
+
 void answer_open(struct connection *c)
 {
     struct sending *sending = &c->sending;
     int64_t         size = 0;
 
-    sending->head.size = sending->head_at = 0;
-    sending->part = sending->parts = 0;
+    start_sending(sending);
     add_parts(sending, &c->inside.answer);
     for (int i = 0; i < sending->parts; i++) {
         size += sending->list[i].left;
@@ -238,4 +246,19 @@ enum sent answer_push(struct connection *c)
         sending->moved = true;
     }
     return SENT_ENOUGH;
+}
+
+void answer_go_on(struct connection *c)
+{
+    start_sending(&c->sending);
+    buf_put_text(&c->sending.head, "HTTP/1.1 100 Continue\r\n\r\n");
+    answer_go_on_push(c);
+}
+
+/* Broken: then reading finds out too. */
+void answer_go_on_push(struct connection *c)
+{
+    if (c->sending.head_at < c->sending.head.size) {
+        (void)answer_push(c);
+    }
 }

@@ -60,6 +60,7 @@ void connection_begin(struct poller *poller, int fd)
         return;
     }
     c->fd = fd;
+    c->sending.head.size = c->sending.head_at = 0; /* what the one before was not sent */
     c->readable = c->hung_up = c->close_after = false;
     c->place = poller->count;
     poller->connections[poller->count++] = c;

@@ -187,6 +187,10 @@ void      request_end(struct connection *c, bool sent);
 
 /* -------- answer.c -------- */
 void answer_open(struct connection *c);
+/* "100 Continue", for who asks before it sends its body: what does not go out at once goes out when
+ * there is room, or not at all where the answer comes first. */
+void answer_go_on(struct connection *c);
+void answer_go_on_push(struct connection *c);
 enum sent {
     SENT_ALL,
     SENT_BLOCKED, /* there is no room for more; an event tells when there is */

@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "gateway/http/field.h"
@@ -200,7 +199,6 @@ static void begin_body(struct connection *c)
 
 enum step request_head(struct connection *c, char *head, size_t size)
 {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct exchange  *x = &c->exchange;
     struct err        err = {0};
 
@@ -217,10 +215,8 @@ enum step request_head(struct connection *c, char *head, size_t size)
     if (admit(x, &err) < 0) {
         return refuse_head(c, &err);
     }
-    /* Into an empty send buffer; a client that gets nothing sends its body after a moment anyway.
-     */
     if (c->head.expects && x->body_promised != 0) {
-        (void)!send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        answer_go_on(c);
     }
     return STEP_ON;
 }
@@ -344,6 +340,7 @@ enum step request_body(struct connection *c, struct bytes *in)
     struct err       err = {0};
     int              there;
 
+    answer_go_on_push(c);
     while ((there = next_piece(c, in, &piece, &err)) > 0) {
         if (!take_piece(x, piece)) {
             c->close_after = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The HTTP server alone: what is slow, too large, or goes on for ever. */
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -100,6 +101,54 @@ TEST(bounds, who_reads_nothing_is_given_up_whatever_it_sends)
         clock_sleep_ms(50);
     }
     CHECK(clock_mono_us() < until);
+    closed();
+}
+
+/* The server's end of a connection: it is in this process. */
+static int other_end(int fd)
+{
+    struct sockaddr_in own, other;
+    socklen_t          size = sizeof(own);
+
+    CHECK_NUMBER(getsockname(fd, (struct sockaddr *)&own, &size), 0);
+    for (int i = 3; i < 1024; i++) {
+        size = sizeof(other);
+        if (getpeername(i, (struct sockaddr *)&other, &size) == 0 &&
+            other.sin_family == AF_INET && other.sin_port == own.sin_port) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* There is room for it once the client reads what was sent before. */
+TEST(bounds, a_client_that_asks_first_is_told_also_when_there_was_no_room_for_it)
+{
+    static char filler[ROOM];
+    int64_t     filled = 0;
+    ssize_t     size;
+
+    if (!opened(16, 5000)) {
+        return;
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "GET /greet HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(is(answer(fd), 200, "hello"));
+    for (int i = 0; i < 20; i++) { /* some of it still goes on its way */
+        while ((size = send(other_end(fd), filler, sizeof(filler), MSG_DONTWAIT)) > 0) {
+            filled += size;
+            i = 0;
+        }
+        clock_sleep_ms(10);
+    }
+    say(fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    clock_sleep_ms(100);
+    while (filled > 0 && (size = recv(fd, filler, filled < ROOM ? (size_t)filled : ROOM, 0)) > 0) {
+        filled -= size;
+    }
+    CHECK(is(answer(fd), 100, "\r\n\r\n"));
+    say(fd, "hello");
+    CHECK(is(answer(fd), 200, "\r\n\r\nhello"));
     closed();
 }
 
