@@ -25,6 +25,7 @@ struct posted {
     struct value    body; /* as sent */
     struct pr_batch batch;
     const char     *name; /* stands for a chunk's id */
+    bool            again; /* it came before: validate knows what it was answered */
     bool           *known;
     char            ids[GENERATIONS][TRACE_ID];
 };
@@ -106,7 +107,8 @@ static int pr_trace(struct store *store, struct exchange *x, struct posted *post
         /* Where it went the first time it goes again, to be given the same answer. */
         TRY(pr_chunk_find(store, x->arena, posted->publish.tenant, ids, GENERATIONS, posted->name,
                           &same, err));
-        at = same >= 0 ? (size_t)same : at;
+        posted->again = same >= 0;
+        at = posted->again ? (size_t)same : at;
     }
     if (at == GENERATIONS) {
         return err_set(err, ERR_TRACE_CLOSED, "%s has %d traces of %s, all complete; name one by"
@@ -207,7 +209,7 @@ static int send_batch(struct reader *reader, struct exchange *x, struct err *err
         TRY(pr_trace(store, x, posted, ids, &at, err));
     }
     TRY(find_known(store, x, posted, ids, at, err));
-    if (all_known(posted)) {
+    if (!posted->again && all_known(posted)) {
         answer_known(x, posted, posted->ids[at - 1]);
         return READ_ANSWERED;
     }

@@ -2,7 +2,10 @@
 /* POST /ingest: whose trace a batch goes to, and what is refused before it travels. */
 #include <string.h>
 
+#include "crypto/crypto.h"
 #include "lib/test.h"
+#include "trace/pr_batch.h"
+#include "value/json.h"
 #include "world.h"
 
 static struct http_answer post_batch(struct world *world, const char *user, const char *events)
@@ -53,6 +56,81 @@ TEST(batches, of_one_developer_and_pull_request_go_to_one_trace_until_it_is_comp
                                   first));
     CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
     CHECK(strcmp(newest_trace(world), first) != 0);
+}
+
+/* A chained chunk of the trace, as validate leaves one of a batch. */
+static void put_batch(struct world *world, const char *trace, const char *name, const char *keys)
+{
+    world_sql(world,
+              arena_format(world->arena,
+                           "INSERT INTO trace_chunks (trace_no, chunk_seq, received_us, stream_seq,"
+                           " num_events, http, status, chunk_id, content_hash, verdict, event_keys)"
+                           " SELECT trace_no, 0, 1, trace_no, 1, 200, 'chained', '%s', '', '{}', %s"
+                           " FROM traces WHERE trace_id = '%s'",
+                           name, keys, trace));
+}
+
+static const char one_event[] =
+    "{\"repo\":{\"name\":\"o/r\"},\"pr\":{\"pr_id\":\"o/r#1\",\"title\":\"x\"},"
+    "\"developer\":{\"user_id\":\"ann\"},\"events\":[" EVENT "]}";
+
+static struct http_answer post_keyed(struct world *world)
+{
+    return world_ask(
+        world,
+        &(struct ask){.method = "POST",
+                      .path = "/ingest",
+                      .token = DEV_KEY,
+                      .body = bytes_of(one_event),
+                      .more = {{"Idempotency-Key", "key"}},
+                      .more_count = 1});
+}
+
+/* Where an earlier trace of the pull request was still being chained when it came first, that one may
+ * have its events by now: validate knows what the first answer was. */
+TEST(batches, sent_again_under_their_key_are_answered_by_who_answered_first)
+{
+    CLEANUP(world) struct world *world = world_open(NULL);
+    struct http_answer           answer;
+    const char                  *first, *second, *pointer;
+    const struct value_limits    limits = {4096, 16, 100};
+    struct pr_batch              batch;
+    char                         name[HASH_HEX], keys[HASH_HEX];
+    struct value                 json;
+    struct err                   err = {0};
+    int                          seen;
+
+    if (world == NULL) {
+        return;
+    }
+    CHECK_NUMBER(post_batch(world, "ann", EVENT).status, 200);
+    first = newest_trace(world);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO traces (trace_id, tenant, opened_us, status)"
+                                  " VALUES ('%s', 'dev', 1, 'finalized')",
+                                  first));
+    CHECK_NUMBER(post_keyed(world).status, 200);
+    second = newest_trace(world);
+    CHECK(strcmp(first, second) != 0);
+    CHECK_WORKS(json_read(world->arena, bytes_of(one_event), &limits, &json, &err));
+    CHECK_WORKS(pr_batch_read(world->arena, &json, 10, &batch, &pointer, &err));
+    hex_write(keys, (struct bytes){batch.events[0].key, sizeof(batch.events[0].key)});
+    sha256_hex(BYTES("key"), name);
+    put_batch(world, first, "other", arena_format(world->arena, "'\\x%s'", keys));
+    answer = post_batch(world, "ann", EVENT); /* without a key all of it is known */
+    json = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &json, "/duplicate_event_ids/0"), batch.events[0].id);
+    seen = world_seen(world);
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO traces (trace_id, tenant, opened_us, status)"
+                                  " VALUES ('%s', 'dev', 1, 'open')",
+                                  second));
+    put_batch(world, second, arena_format(world->arena, "batch-%s", name), "NULL");
+    answer = post_keyed(world);
+    json = world_json(world, &answer);
+    CHECK_TEXT(json_text(world, &json, "/status"), "success"); /* the stand-in's */
+    CHECK_NUMBER(world_seen(world), seen + 1);
+    CHECK_TEXT(newest_trace(world), second);
 }
 
 TEST(batches, that_are_wrong_as_a_whole_do_not_travel)
