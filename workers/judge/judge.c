@@ -113,6 +113,7 @@ static int job_read(const struct judge *judge, struct delivery *in, struct job *
         .models.models = models.size > 0 ? arena_text(in->arena, models) : NULL,
         .models.fresh = value_flag_or(value_get(&body, "fresh"), false),
     };
+    ret_job->models.id = ret_job->id;
     return job_mode(judge, ret_job, err);
 }
 

@@ -36,9 +36,10 @@ struct asking {
     const struct rubric        *rubric;
     const struct session       *session;
     struct prompt               prompt, probe;
-    bool                        fresh;
+    const char                 *own; /* the job, where only its own calls are of use; or NULL */
     const char                 *models[PANEL_MOST];
     size_t                      count;
+    size_t                      quorum;
     struct panelist            *panelists; /* count */
     uint8_t                     keys[PANEL_MOST][HASH_BYTES];
     struct ask                  asks[PANEL_MOST]; /* of those not in the cache ... */
@@ -113,25 +114,27 @@ static void key_of(struct asking *asking, size_t at)
     buf_format(&text, "%.17g %lld %lld %d %s", settings->temperature, (long long)settings->seed,
                (long long)settings->answer_tokens, asking->judge->config->judge_probe,
                settings->base_url);
+    if (asking->own != NULL) {
+        buf_format(&text, " %s", asking->own);
+    }
     sha256_of(buf_bytes(&text), asking->keys[at]);
 }
 
-/* A cached answer went through answer_read before it was kept; a newer program may be stricter. */
-static int look_up(struct asking *asking, size_t at, struct err *err)
+/* A cached answer went through answer_read before it was kept; a newer program may be stricter. A job
+ * that asks anew still finds what it paid for itself, before it was put back for another model. */
+static int look_up(struct asking *asking, size_t at, bool *ret_there, struct err *err)
 {
     struct panelist  *panelist = &asking->panelists[at];
     struct arena     *arena = asking->judge->job_arena;
     struct bytes      key = {asking->keys[at], HASH_BYTES};
     struct judge_call call;
     const char       *why;
-    bool              there = false;
 
     key_of(asking, at);
-    if (asking->fresh || !asking->judge->config->judge_cache) {
-        return 0;
-    }
-    TRY(judge_store_cached(asking->store, arena, key, &there, &call, err));
-    if (there && answer_read(arena, call.answer, asking->session, &panelist->opinion, &why)) {
+    TRY(judge_store_cached(asking->store, arena, key, ret_there, &call, err));
+    *ret_there = *ret_there &&
+                 answer_read(arena, call.answer, asking->session, &panelist->opinion, &why);
+    if (*ret_there) {
         panelist->opinion.flags |= call.flags;
         panelist->status = PANELIST_SCORED;
         panelist->overall = rubric_overall(asking->rubric, &panelist->opinion);
@@ -139,7 +142,7 @@ static int look_up(struct asking *asking, size_t at, struct err *err)
         panelist->tokens_prompt = call.tokens_prompt;
         panelist->tokens_answer = call.tokens_answer;
         panelist->cost_usd = call.cost_usd;
-        panelist->cached = true;
+        panelist->cached = asking->own == NULL;
         metric_add(METRIC_judge_cache_hits, 0, 1);
     }
     return 0;
@@ -335,7 +338,7 @@ static int ask_them(struct asking *asking, struct err *err)
 /* Without the quorum: may it come? The error of whoever may still answer goes before a refusal. */
 static int check_quorum(const struct asking *asking, struct err *err)
 {
-    size_t quorum = (size_t)asking->judge->config->judge_quorum;
+    size_t quorum = asking->quorum;
     size_t scored = 0, refused = 0;
 
     for (size_t i = 0; i < asking->count; i++) {
@@ -364,9 +367,14 @@ static int prepare(struct asking *asking, const struct model_job *job, struct er
 
     memcpy(asking->models, judge->models, sizeof(asking->models));
     asking->count = judge->model_count;
+    asking->quorum = (size_t)judge->config->judge_quorum;
+    asking->own = job->fresh || !judge->config->judge_cache ? job->id : NULL;
     if (job->models != NULL) {
         TRY(settings_models(judge->job_arena, job->models, asking->models, &asking->count, err));
         TRY(check_prices(judge, asking->models, asking->count, err));
+        if (asking->quorum > asking->count) { /* it is for the panel of the settings */
+            asking->quorum = asking->count;
+        }
     }
     TRY(prompt_build(judge->job_arena, PROMPT_VERSION, asking->rubric, asking->session, budget,
                      NULL, &asking->prompt, err));
@@ -376,9 +384,11 @@ static int prepare(struct asking *asking, const struct model_job *job, struct er
     }
     asking->panelists = arena_zero(judge->job_arena, asking->count, sizeof(*asking->panelists));
     for (size_t i = 0; i < asking->count; i++) {
+        bool there = false;
+
         asking->panelists[i].model = asking->models[i];
-        TRY(look_up(asking, i, err));
-        if (!asking->panelists[i].cached) {
+        TRY(look_up(asking, i, &there, err));
+        if (!there) {
             add_ask(asking, i);
         }
     }
@@ -400,7 +410,6 @@ int model_judge_ask(struct model_judge *judge, struct store *store, struct deliv
     asking->subject = subject;
     asking->rubric = rubric;
     asking->session = session;
-    asking->fresh = job->fresh;
     TRY(prepare(asking, job, err));
     if (asking->ask_count > 0) {
         TRY(check_budget(asking, err));
@@ -408,7 +417,7 @@ int model_judge_ask(struct model_judge *judge, struct store *store, struct deliv
         TRY(check_quorum(asking, err));
     }
     verdict_by_panel(ret_verdict, judge->job_arena, rubric, session, &asking->prompt,
-                     asking->panelists, asking->count, (size_t)judge->config->judge_quorum);
+                     asking->panelists, asking->count, asking->quorum);
     ret_verdict->temperature = judge->settings.temperature;
     ret_verdict->seed = judge->settings.seed;
     return 0;

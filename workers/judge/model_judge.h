@@ -26,7 +26,8 @@ void model_judge_tend(struct model_judge *judge);
 
 struct model_job {
     const char *models; /* names with commas between; NULL: the configured ones */
-    bool        fresh;  /* do not read the cache */
+    const char *id;
+    bool        fresh; /* take no answer that another job was given */
 };
 
 /* JUDGE_BUSY or JUDGE_SLOW when the quorum is not there and somebody may answer later; JUDGE_REFUSED when every

@@ -130,7 +130,8 @@ static int open_judge(struct bench *bench, struct err *err)
     return judge_stage.open(&bench->farm, &bench->judge, err);
 }
 
-static int deliver(struct bench *bench, const char *job, const char *model, struct err *err)
+static int deliver_job(struct bench *bench, const char *job, const char *model, bool fresh,
+                       struct err *err)
 {
     CLEANUP(arena) struct arena *arena = arena_new();
     CLEANUP(buf) struct buf      body = {0};
@@ -146,11 +147,19 @@ static int deliver(struct bench *bench, const char *job, const char *model, stru
     if (model != NULL) {
         value_put(arena, &map, "model", value_text(model));
     }
+    if (fresh) {
+        value_put(arena, &map, "fresh", value_flag(true));
+    }
     msgpack_write(&body, &map);
     in.message = (struct message){.kind = MESSAGE_WORK, .at_us = 77, .body = buf_bytes(&body)};
     handled = judge_stage.handle(bench->judge, &in, out, err);
     outbox_free(out);
     return handled;
+}
+
+static int deliver(struct bench *bench, const char *job, const char *model, struct err *err)
+{
+    return deliver_job(bench, job, model, false, err);
 }
 
 /* How many rows there are; the newest in *ret_result. */
@@ -289,6 +298,38 @@ TEST(stage, goes_on_with_the_quorum_and_waits_without_it)
     CHECK_NUMBER(server_asked("good~quorum"), 1); /* the second time from the cache */
     (void)read_results(&bench, &result);
     CHECK(value_is_text(value_get(&result, "status"), "unscored"));
+}
+
+TEST(stage, pays_once_for_a_job_that_asks_anew_however_often_it_is_put_back)
+{
+    CLEANUP(bench) struct bench bench = bench_new("openai", "good~anew,busy-99~anew");
+    struct value                result = {0};
+    struct err                  err = {0};
+
+    bench.config.judge_quorum = 2;
+    CHECK_WORKS(open_judge(&bench, &err));
+    CHECK_FAILS(deliver_job(&bench, "job-1", NULL, true, &err), ERR_JUDGE_BUSY);
+    CHECK_FAILS(deliver_job(&bench, "job-1", NULL, true, &err), ERR_JUDGE_BUSY);
+    CHECK_WORKS(deliver_job(&bench, "job-1", "good~anew", true, &err));
+    CHECK_NUMBER(server_asked("good~anew"), 1);
+    CHECK_NUMBER(read_results(&bench, &result), 1);
+    CHECK(!value_flag_or(value_at(&result, "/panel/models/0/cached"), true)); /* and tells what */
+    CHECK_WORKS(deliver_job(&bench, "job-2", "good~anew", true, &err));
+    CHECK_NUMBER(server_asked("good~anew"), 2);
+}
+
+TEST(stage, rejudges_by_fewer_models_than_its_panel_needs)
+{
+    CLEANUP(bench) struct bench bench = bench_new("openai", "score-2~few,score-4~few");
+    struct value                result = {0};
+    struct err                  err = {0};
+
+    bench.config.judge_quorum = 2;
+    CHECK_WORKS(open_judge(&bench, &err));
+    CHECK_WORKS(deliver(&bench, "job-1", "score-1~few", &err));
+    CHECK_NUMBER(read_results(&bench, &result), 1);
+    CHECK(value_is_text(value_get(&result, "status"), "scored"));
+    CHECK(overall_of_trace(&bench) == 1);
 }
 
 TEST(stage, stops_calling_when_the_day_s_budget_is_spent)
