@@ -164,7 +164,10 @@ static int admit_upload(struct exchange *x, const char *secret, struct err *err)
     caller->rate = rate_of_tokens(upload.tenant, upload.trace);
     caller->trace = upload.trace;
     caller->consent = upload.consent;
-    return check_roles(x, err);
+    TRY(check_roles(x, err));
+    return rate_take(gateway_of(x)->tenant_rates, rate_of_tenant(upload.tenant), err) == 0
+               ? 0
+               : err_add(err, "of all upload tokens of this tenant");
 }
 
 enum { UNKNOWN_BODY_MOST = 64 * 1024, UNKNOWN_AT_ONCE = 64 };

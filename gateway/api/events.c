@@ -226,6 +226,7 @@ static int copy_lines(struct reader *reader, struct exchange *x, int fd, int64_t
         arena_reset(arena);
         TRY(read_chunk_lines(store, arena, row.trace_no, after, CHUNK_PAGE, &chunks, &count, err));
         for (size_t i = 0; i < count; i++) {
+            TRY(copy_count(x, chunks[i].length, err));
             TRY(copy_chunk(&from, &chunks[i], &block, fd, err));
             *ret_size += chunks[i].length;
             after = chunks[i].seq;
@@ -236,7 +237,7 @@ static int copy_lines(struct reader *reader, struct exchange *x, int fd, int64_t
 
 static int show_lines(struct reader *reader, struct exchange *x, struct err *err)
 {
-    CLEANUP(fd) int fd = fd_temporary(gateway_of(x)->config->http_spool, err);
+    CLEANUP(fd) int fd = copy_open(x, 0, err);
     int64_t         size;
 
     if (fd < 0) {

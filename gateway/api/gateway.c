@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/fd.h"
 #include "gateway/api/publish.h"
 #include "gateway/api/rate.h"
 #include "gateway/http/field.h"
@@ -182,6 +183,19 @@ int body_to_msgpack(struct exchange *x, struct buf *out, struct err *err)
     return 0;
 }
 
+/* ------------------------------------ copies ------------------------------------ */
+
+int copy_count(struct exchange *x, int64_t bytes, struct err *err)
+{
+    return exchange_count_copy(x, rate_of_tenant(caller_of(x)->tenant), bytes, err);
+}
+
+int copy_open(struct exchange *x, int64_t bytes, struct err *err)
+{
+    TRY(copy_count(x, bytes, err));
+    return fd_temporary(gateway_of(x)->config->http_spool, err);
+}
+
 /* ------------------------------------ opening ------------------------------------ */
 
 static int read_key(const char *name, const char *hex, uint8_t ret_key[KEY_BYTES], struct err *err)
@@ -298,6 +312,8 @@ static int open_server(struct gateway *gateway, struct err *err)
         .body_most = config->body_max,
         .stream_most = config->artifact_max,
         .memory_most = config->http_memory,
+        .copies_most = config->http_copies,
+        .pace = config->http_pace,
         .routes = gateway_routes,
         .route_count = gateway_route_count,
         .admit = gateway_admit,
@@ -324,6 +340,7 @@ static int open_all(struct gateway *gateway, struct err *err)
     gateway->scratches = mem_zero(1, sizeof(*gateway->scratches));
     (void)pthread_mutex_init(&gateway->scratches->lock, NULL);
     gateway->rates = rates_new(config->key_rate);
+    gateway->tenant_rates = rates_new(config->tenant_rate);
     gateway->keys = keys_new(config->dev_key);
     TRY(farm_open(&gateway->farm, config, FARM_STREAM, "prt-gateway", START_WAIT_MS, err));
     TRY(readers_open(&gateway->readers, config, (size_t)config->reader_threads, gateway->keys,
@@ -362,6 +379,7 @@ void gateway_close(struct gateway *gateway, int64_t grace_ms)
     tokens_free(gateway->tokens);
     keys_free(gateway->keys);
     rates_free(gateway->rates);
+    rates_free(gateway->tenant_rates);
     scratches_free(gateway->scratches);
     mem_free(gateway);
 }

@@ -46,7 +46,7 @@ struct gateway {
     struct readers      *checker; /* one that only looks: it is there when all readers wait */
     struct readiness     readiness;
     struct scratches    *scratches;
-    struct rates        *rates;
+    struct rates        *rates, *tenant_rates; /* of callers; of a tenant's upload tokens together */
     _Atomic int          unknown; /* requests whose key is being looked up */
     struct http_server  *server;
 };
@@ -97,6 +97,12 @@ WARN_UNUSED int body_read(struct exchange *x, struct arena *arena, struct value 
                           struct err *err);
 /* The body as msgpack, appended. */
 WARN_UNUSED int body_to_msgpack(struct exchange *x, struct buf *out, struct err *err);
+
+/* -------- copies -------- */
+/* An unlinked file for a copy of `bytes` that this answer alone needs; and more bytes of it. Both count
+ * them for the caller's tenant. */
+WARN_UNUSED int copy_open(struct exchange *x, int64_t bytes, struct err *err);
+WARN_UNUSED int copy_count(struct exchange *x, int64_t bytes, struct err *err);
 
 /* Two buffers for making a message, used again and again. */
 struct scratch {

@@ -112,6 +112,7 @@ void limits_show(struct exchange *x)
         {"artifact_bytes", config->artifact_max},
         {"trace_events", config->trace_events_max},
         {"requests_per_second", config->key_rate},
+        {"tenant_requests_per_second", config->tenant_rate},
     };
     struct value answer = value_map();
 

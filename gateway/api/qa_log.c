@@ -133,18 +133,21 @@ static int answer_file(struct exchange *x, int status, int fd, int64_t offset, i
 static int show_pieces(struct blob_store *blob, struct exchange *x, const struct pieces *pieces,
                        struct err *err)
 {
-    CLEANUP(fd) int fd = fd_temporary(gateway_of(x)->config->http_spool, err);
-    int64_t         size;
+    CLEANUP(fd) int fd = copy_open(x, 0, err);
+    int64_t         size = 0;
 
     if (fd < 0) {
         return -1;
     }
     for (size_t i = 0; i < pieces->count; i++) {
+        int64_t before = size;
+
         TRY(blob_copy_to(blob, BUCKET_ARTIFACTS, pieces->entries[i].key, fd, err));
-    }
-    size = lseek(fd, 0, SEEK_CUR);
-    if (size < 0) {
-        return err_errno(err, "putting the pieces of a log together");
+        size = lseek(fd, 0, SEEK_CUR);
+        if (size < 0) {
+            return err_errno(err, "putting the pieces of a log together");
+        }
+        TRY(copy_count(x, size - before, err));
     }
     TRY(answer_file(x, 202, fd, 0, size, err));
     fd = -1;

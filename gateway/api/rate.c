@@ -37,9 +37,14 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash;
 }
 
+uint64_t rate_of_tenant(const char *tenant)
+{
+    return hash_text(14695981039346656037u, tenant);
+}
+
 uint64_t rate_of_tokens(const char *tenant, const char *trace)
 {
-    return hash_text(hash_text(14695981039346656037u, tenant), trace);
+    return hash_text(rate_of_tenant(tenant), trace);
 }
 
 int rate_take(struct rates *rates, uint64_t who, struct err *err)

@@ -20,6 +20,8 @@ void          rates_free(struct rates *rates);
 /* Who a trace's upload tokens are: a client that sends too much takes nothing from others of its
  * tenant. An API key is the beginning of its hash. */
 uint64_t rate_of_tokens(const char *tenant, const char *trace);
+/* Who all of a tenant's upload tokens are together, where they have a bound of their own. */
+uint64_t rate_of_tenant(const char *tenant);
 /* RATE_LIMITED, with the time to wait, when there is nothing left for this caller. */
 WARN_UNUSED int rate_take(struct rates *rates, uint64_t who, struct err *err);
 

@@ -34,6 +34,7 @@ struct reader {
     struct readers    *readers;
     struct store      *store;
     struct blob_store *blob;
+    struct exchange   *x; /* of the job under way */
     pthread_t          thread;
     bool               started;
     bool               at_home; /* the object store is the one that the rows are about */
@@ -217,7 +218,7 @@ int reader_object(struct reader *reader, enum bucket bucket, const char *key, in
         return -1;
     }
     if (fd < 0) {
-        fd = fd_temporary(reader->readers->config->http_spool, err);
+        fd = copy_open(reader->x, size, err);
         if (fd < 0) {
             return -1;
         }
@@ -405,8 +406,10 @@ static void run_job(struct reader *reader, const struct job *job)
 {
     struct err err = {0};
     int64_t    began_us = clock_mono_us();
-    int        result = job->run(reader, job->x, &err);
+    int        result;
 
+    reader->x = job->x;
+    result = job->run(reader, job->x, &err);
     if (result < 0) {
         exchange_refuse(job->x, &err);
     }

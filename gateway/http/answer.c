@@ -147,6 +147,15 @@ static void start_sending(struct sending *sending)
     sending->part = sending->parts = 0;
 }
 
+/* Whoever takes a byte now and then would keep what the answer takes for ever. */
+static int64_t sent_by_us(const struct connection *c, int64_t size)
+{
+    const int64_t pace = c->exchange.server->settings.pace;
+
+    return pace == 0 ? INT64_MAX
+                     : connection_idle_limit(c) + (int64_t)((double)size / (double)pace * 1e6);
+}
+
 void answer_open(struct connection *c)
 {
     struct sending *sending = &c->sending;
@@ -157,6 +166,7 @@ void answer_open(struct connection *c)
     for (int i = 0; i < sending->parts; i++) {
         size += sending->list[i].left;
     }
+    c->sent_by_us = sent_by_us(c, size);
     if (atomic_load(&c->exchange.server->draining)) {
         c->close_after = true;
     }

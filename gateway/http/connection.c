@@ -147,6 +147,7 @@ static enum step step_answer(struct connection *c)
     }
     if (c->sending.moved) { /* whoever only sends does not keep it */
         c->limit_us = connection_idle_limit(c);
+        c->limit_us = c->limit_us < c->sent_by_us ? c->limit_us : c->sent_by_us;
     }
     if (sent == SENT_ENOUGH) {
         poller_ready(c->poller, c);

@@ -72,6 +72,37 @@ int exchange_count(struct exchange *x, int64_t bytes, struct err *err)
                    (long long)server->settings.memory_most);
 }
 
+int exchange_count_copy(struct exchange *x, uint64_t owner, int64_t bytes, struct err *err)
+{
+    struct http_server *server = x->server;
+    const int64_t       most = server->settings.copies_most;
+    unsigned            of = (unsigned)(owner % COPY_OWNERS);
+    int64_t             all = atomic_fetch_add(&server->copies, bytes) + bytes;
+    int64_t             owned = atomic_fetch_add(&server->copies_of[of], bytes) + bytes;
+    int64_t             own = x->inside->copied += bytes;
+
+    x->inside->copies_of = of;
+    if (own > most) {
+        return err_set(err, ERR_TOO_LARGE,
+                       "a copy of more than %lld bytes is not made; ask for it in parts",
+                       (long long)most);
+    }
+    if (all > most || (owned > own && owned > most / 2)) {
+        return err_set(err, ERR_OVERLOADED,
+                       "copies that are being read fill the %lld bytes set aside for %s",
+                       (long long)(all > most ? most : most / 2),
+                       all > most ? "them" : "those of one tenant");
+    }
+    return 0;
+}
+
+void exchange_copies_free(struct exchange *x)
+{
+    atomic_fetch_sub(&x->server->copies, x->inside->copied);
+    atomic_fetch_sub(&x->server->copies_of[x->inside->copies_of], x->inside->copied);
+    x->inside->copied = 0;
+}
+
 void exchange_body_free(struct exchange *x)
 {
     atomic_fetch_sub(&x->server->memory, x->inside->memory);

@@ -65,6 +65,11 @@ bool exchange_wants_body(const struct exchange *x); /* of the answer: false for 
 /* Counts so many bytes more, which the request or its answer takes, among those that are set aside
  * for bodies; exchange_body_free gives them back, or the end. OVERLOADED when there are no more. */
 WARN_UNUSED int exchange_count(struct exchange *x, int64_t bytes, struct err *err);
+/* Counts so many bytes more of a file that was made for this answer alone, until the exchange ends: a
+ * reader that is slow keeps it on the disk. OVERLOADED when those of all, or of this owner, would be
+ * too many; TOO_LARGE when this one alone is. */
+WARN_UNUSED int exchange_count_copy(struct exchange *x, uint64_t owner, int64_t bytes,
+                                    struct err *err);
 /* Gives the body's memory back before the exchange ends. */
 void exchange_body_free(struct exchange *x);
 

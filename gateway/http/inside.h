@@ -54,6 +54,8 @@ struct exchange_inside {
     unsigned      route_index;
     int64_t       body_most;
     int64_t       memory; /* counted for this body */
+    int64_t       copied; /* counted for its copies ... */
+    unsigned      copies_of; /* ... and whose they are */
     void (*late)(struct exchange *x);
 };
 
@@ -91,6 +93,7 @@ struct connection {
     bool         head_begun;
     bool         close_after; /* the answer is the last one */
     int64_t      limit_us;    /* the phase takes no longer */
+    int64_t      sent_by_us;  /* the answer, at the slowest pace */
     int64_t      dropped;     /* bytes, while lingering */
     struct buf   saved;       /* read and not used yet */
 
@@ -128,6 +131,7 @@ struct poller {
     uint8_t             room[POLLER_ROOM]; /* what is read goes here first */
 };
 
+enum { COPY_OWNERS = 256 }; /* who meet in one share it */
 struct http_server {
     struct http_settings settings;
     struct poller        **pollers; /* settings.threads of them */
@@ -136,6 +140,7 @@ struct http_server {
     uint32_t             id_start; /* request ids are this and a count */
     _Atomic uint32_t     id_count;
     _Atomic int64_t      memory;
+    _Atomic int64_t      copies, copies_of[COPY_OWNERS];
     _Atomic unsigned     taken;    /* connections that are open */
     _Atomic int          open;     /* exchanges begun and not ended */
     _Atomic int          away;     /* exchanges on their way to, or with, another thread */
@@ -200,7 +205,9 @@ enum sent {
 enum sent answer_push(struct connection *c);
 void answer_drop(struct answer *answer); /* closes a file nobody sent */
 
-/* -------- exchange.c: has those waits end whose deadline is over, or all -------- */
+/* -------- exchange.c -------- */
+void exchange_copies_free(struct exchange *x);
+/* Has those waits end whose deadline is over, or all -------- */
 void wait_end(struct connection *c, int64_t now_us, bool all);
 
 #endif

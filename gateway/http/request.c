@@ -63,6 +63,7 @@ static void exchange_end(struct exchange *x)
 
     exchange_body_free(x);
     answer_drop(&x->inside->answer);
+    exchange_copies_free(x);
     if (x->work_done != NULL) {
         x->work_done(x->work);
     }

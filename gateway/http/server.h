@@ -29,6 +29,8 @@ struct http_settings {
     int64_t             body_most;   /* MOST_BODY */
     int64_t             stream_most; /* MOST_STREAM */
     int64_t             memory_most; /* of all bodies held in memory */
+    int64_t             copies_most; /* of all copies; of one owner's half of it */
+    int64_t             pace; /* bytes a second that a reader must take; 0: any number */
     const struct route *routes;
     size_t              route_count;
     /* Called when a request's head is in, before its body: may the caller do this? It may leave

@@ -152,6 +152,30 @@ TEST(bounds, a_client_that_asks_first_is_told_also_when_there_was_no_room_for_it
     closed();
 }
 
+TEST(bounds, who_reads_a_little_now_and_then_is_given_up)
+{
+    static char room[ROOM];
+    int64_t     total = 0;
+    int64_t     until;
+    ssize_t     got;
+
+    if (!opened_at_pace(16, 1000, 4 * FILE_BYTES)) {
+        return;
+    }
+    CLEANUP(fd) int fd = connected();
+    say(fd, "GET /file HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    until = clock_mono_us() + 3 * 1000000;
+    while (clock_mono_us() < until && (got = recv(fd, room, sizeof(room), 0)) > 0) {
+        total += got;
+        clock_sleep_ms(5);
+    }
+    while ((got = recv(fd, room, sizeof(room), 0)) > 0) {
+        total += got;
+    }
+    CHECK(total < FILE_BYTES);
+    closed();
+}
+
 /* The rest of a refusal is read, of another answer it is not. */
 static bool much_is_refused(int fd)
 {

@@ -213,3 +213,23 @@ TEST(requests, of_one_trace_do_not_use_up_anothers_rate)
     answer = world_post(world, path_of(world, quiet, "/complete"), quiet_token, "{}");
     CHECK_NUMBER(answer.status, 200);
 }
+
+/* However many traces they are for; keys have a rate of their own. */
+TEST(requests, of_all_traces_of_a_tenant_have_a_rate_together)
+{
+    static const char *const     settings[] = {"PRT_TENANT_RATE=1", NULL};
+    CLEANUP(world) struct world *world = world_open(settings);
+    struct http_answer           answer = {0};
+    const char                  *trace, *token;
+
+    if (world == NULL) {
+        return;
+    }
+    for (int i = 0; i < 50 && answer.status != 429; i++) {
+        trace = world_trace(world, &token);
+        answer = world_post(world, path_of(world, trace, "/complete"), token, "{}");
+    }
+    CHECK_PROBLEM(&answer, 429, "rate_limited");
+    CHECK(http_answer_header(&answer, "retry-after") != NULL);
+    CHECK_NUMBER(world_get(world, "/v1/traces", DEV_KEY).status, 200);
+}

@@ -2,6 +2,8 @@
 /* What the database and the object store hold is shown as it is, to those it belongs to. */
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "crypto/crypto.h"
 #include "lib/test.h"
 #include "world.h"
@@ -502,4 +504,69 @@ TEST(reads, the_page_and_what_it_needs_are_there)
     CHECK(strstr(arena_text(world->arena, answer.body), "content=\"" DEV_KEY "\"") != NULL);
     CHECK(strstr(http_answer_header(&answer, "content-security-policy"), "default-src 'none'") !=
           NULL);
+}
+
+/* A trace whose lines are `size` bytes of the segment "much". */
+static void put_much(struct world *world, const char *trace, const char *tenant, int64_t size)
+{
+    world_sql(world, arena_format(world->arena,
+                                  "INSERT INTO traces (trace_id, tenant, status, opened_us)"
+                                  " VALUES ('%s', '%s', 'open', 1)",
+                                  trace, tenant));
+    world_sql(world,
+              arena_format(world->arena,
+                           "INSERT INTO trace_chunks (trace_no, chunk_seq, segment_no, seg_offset,"
+                           " seg_length, received_us, stream_seq, num_events, http, status,"
+                           " chunk_id, content_hash, verdict) SELECT trace_no, 0, 1, 0, %lld, 1, 1,"
+                           " 1, 200, 'chained', 'c', '', '{}' FROM traces WHERE trace_id = '%s'",
+                           (long long)size, trace));
+}
+
+static int ask_and_read_nothing(struct world *world, const char *trace)
+{
+    int fd = raw_open(world);
+
+    raw_say(fd, arena_format(world->arena,
+                             "GET /v1/traces/%s/events.ndjson HTTP/1.1\r\nHost: localhost\r\n"
+                             "Authorization: Bearer " DEV_KEY "\r\n\r\n",
+                             trace));
+    CHECK(strncmp(raw_hear(world, fd, "\r\n\r\n"), "HTTP/1.1 200", 12) == 0);
+    return fd;
+}
+
+/* Each keeps a copy of all lines on the disk that uploads need, until it has read them. */
+TEST(reads, of_who_is_slow_leave_room_for_other_tenants_and_for_uploads)
+{
+    enum { MIB = 1024 * 1024 };
+    static const char *const     settings[] = {"PRT_HTTP_COPIES=24M", NULL};
+    static const char            lines[] = "/v1/traces/a/events.ndjson";
+    CLEANUP(world) struct world *world = world_open(settings);
+    CLEANUP(buf) struct buf      much = {0};
+    struct http_answer           answer;
+    struct err                   err = {0};
+    int                          slow;
+
+    if (world == NULL) {
+        return;
+    }
+    buf_reserve(&much, 25 * MIB);
+    memset(much.data, 'x', 25 * MIB);
+    much.size = 25 * MIB;
+    CHECK_WORKS(blob_put(world->blob, BUCKET_CHUNKS, "much", buf_bytes(&much), NULL, &err));
+    world_sql(world, "INSERT INTO segments (key, bytes, created_us) VALUES ('much', 26214400, 1)");
+    put_much(world, "a", "dev", 9 * MIB);
+    put_much(world, "b", "acme", 9 * MIB);
+    put_much(world, "c", "dev", 25 * MIB);
+    add_key(world, "prt_read_acme", "acme");
+    slow = ask_and_read_nothing(world, "a");
+    answer = world_get(world, lines, DEV_KEY);
+    CHECK_PROBLEM(&answer, 503, "overloaded");
+    CHECK_NUMBER(world_get(world, "/v1/traces/b/events.ndjson", "prt_read_acme").status, 200);
+    fd_close(slow);
+    for (int i = 0; i < 1000 && (answer = world_get(world, lines, DEV_KEY)).status == 503; i++) {
+        clock_sleep_ms(10);
+    }
+    CHECK_NUMBER(answer.status, 200);
+    answer = world_get(world, "/v1/traces/c/events.ndjson", DEV_KEY);
+    CHECK_PROBLEM(&answer, 413, "too_large");
 }

@@ -144,6 +144,11 @@ static uint8_t file_byte(int64_t at)
 
 bool opened(int connections, int64_t idle_ms)
 {
+    return opened_at_pace(connections, idle_ms, 0);
+}
+
+bool opened_at_pace(int connections, int64_t idle_ms, int64_t pace)
+{
     struct err                 err = {0};
     CLEANUP(buf) struct buf    bytes = {0};
     CLEANUP(fd) int            fd = -1;
@@ -156,6 +161,7 @@ bool opened(int connections, int64_t idle_ms)
         .body_most = 1024 * 1024,
         .stream_most = PIECES_MOST,
         .memory_most = MEMORY_MOST,
+        .pace = pace,
         .routes = routes,
         .route_count = COUNT_OF(routes),
     };

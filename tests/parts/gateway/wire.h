@@ -23,6 +23,7 @@ enum {
 
 /* One server at a time; false (and the test has failed) if it does not come up. */
 bool opened(int connections, int64_t idle_ms);
+bool opened_at_pace(int connections, int64_t idle_ms, int64_t pace); /* bytes a second */
 void closed(void);
 
 int  connected(void); /* with little room for what it does not read */
