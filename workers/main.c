@@ -29,6 +29,8 @@ enum {
     EXIT_USAGE = 2,
     SERVERS_WAIT_MS = 60000, /* for servers that are still starting */
     JOBS_MOST = 64,
+    HEALTH_CONNECTIONS = 64,
+    HEALTH_MEMORY = HEALTH_CONNECTIONS * 256 * 1024, /* one /metrics takes over 64 KiB */
     LOOK_MS = 200
 };
 
@@ -133,12 +135,12 @@ static int serve_health(struct worker *worker, struct err *err)
         .listen = worker->config.http_listen,
         .port = (int)worker->config.metrics_port,
         .threads = 1,
-        .connections = 64,
+        .connections = HEALTH_CONNECTIONS,
         .idle_ms = 30000,
         .body_ms = 5000,
         .body_most = 1024,
         .stream_most = 1024,
-        .memory_most = 64 * 1024,
+        .memory_most = HEALTH_MEMORY,
         .routes = routes,
         .route_count = COUNT_OF(routes),
     };

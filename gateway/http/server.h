@@ -58,10 +58,7 @@ void http_server_stop(struct http_server *server);
 void http_server_close(struct http_server *server); /* stops it if it was not stopped */
 DEFINE_CLEANUP(http_server, struct http_server *, http_server_close)
 
-/* The routes a process without an API of its own serves: GET /metrics and GET /healthz. */
-WARN_UNUSED int http_server_open_metrics(struct http_server **ret_server, const char *listen,
-                                         int port, struct err *err);
-/* Handler of GET /metrics, for tables with more in them. */
+/* Handler of GET /metrics. */
 void http_metrics(struct exchange *x);
 
 #endif
