@@ -87,7 +87,8 @@ static void print(const struct cli *cli, const struct sweep *sweep, bool dry_run
                dry_run);
     print_kind("artifacts", &sweep->artifacts,
                "older than that and of no trace", dry_run);
-    print_kind("documents", &sweep->documents, "older and of an erased trace", dry_run);
+    print_kind("documents, uploads and pieces of logs", &sweep->documents,
+               "older and of an erased trace", dry_run);
     printf("%" PRId64 " traces that are not complete have lines in the database that are older, of"
            " %" PRId64 " chunks (%.1f MB)%s\n",
            sweep->kept.traces, sweep->kept.chunks, (double)sweep->kept.bytes / 1e6,

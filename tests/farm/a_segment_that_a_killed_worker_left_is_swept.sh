@@ -80,7 +80,7 @@ for id in "$trace" unknown; do
     mkdir -p "$documents/$id"
     echo '{}' >"$documents/$id/trace.json" && touch -d '2 hours ago' "$documents/$id/trace.json"
 done
-prt sweep --before 1h | grep -q '^2 documents, 1 of them .* of an erased trace: deleted$' || exit 1
+prt sweep --before 1h | grep -q '^2 documents, uploads and pieces of logs, 1 of them .* of an erased trace: deleted$' || exit 1
 [ ! -e "$documents/$trace/trace.json" ] || exit 1
 [ -e "$documents/unknown/trace.json" ] || exit 1
 

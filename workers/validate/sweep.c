@@ -124,16 +124,13 @@ int sweep_claims(struct store *store, struct blob_store *blob, int64_t before_us
     return sweep_kind(&claims, store, blob, before_us, dry_run, ret_swept, err);
 }
 
-int sweep_artifacts(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
-                    struct swept *ret_swept, struct err *err)
+static int sweep_kinds(const struct kind *kinds, size_t count, struct store *store,
+                       struct blob_store *blob, int64_t before_us, bool dry_run,
+                       struct swept *ret_swept, struct err *err)
 {
-    static const struct kind kinds[] = {
-        {BUCKET_ARTIFACTS, "sha256/", objects_held, NULL, true},
-        {BUCKET_ARTIFACTS, "uploads/", objects_held, NULL, true},
-    };
     struct swept all = {0};
 
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+    for (size_t i = 0; i < count; i++) {
         struct swept swept;
 
         TRY(sweep_kind(&kinds[i], store, blob, before_us, dry_run, &swept, err));
@@ -143,6 +140,17 @@ int sweep_artifacts(struct store *store, struct blob_store *blob, int64_t before
     }
     *ret_swept = all;
     return 0;
+}
+
+int sweep_artifacts(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
+                    struct swept *ret_swept, struct err *err)
+{
+    static const struct kind kinds[] = {
+        {BUCKET_ARTIFACTS, "sha256/", objects_held, NULL, true},
+        {BUCKET_ARTIFACTS, "uploads/", objects_held, NULL, true},
+    };
+
+    return sweep_kinds(kinds, COUNT_OF(kinds), store, blob, before_us, dry_run, ret_swept, err);
 }
 
 /* PRT_INGEST keeps a message somewhat longer than it must (stream/room.c): here twice as much. */
@@ -156,7 +164,7 @@ int64_t sweep_claims_before(int64_t now_us, int64_t oldest_us, int64_t ingest_ke
 }
 
 /* Nothing of a key that finalize does not make. */
-static struct bytes trace_of(struct bytes key)
+static struct bytes trace_of_document(struct bytes key)
 {
     static const struct {
         const char *begins, *ends;
@@ -174,8 +182,19 @@ static struct bytes trace_of(struct bytes key)
     return (struct bytes){key.data, 0};
 }
 
-static int documents_needed(struct store *store, struct arena *arena, const struct bytes *keys,
-                            size_t count, bool **ret_needed, struct err *err)
+/* "uploads/<trace>/...", "qa/<trace>/..." */
+static struct bytes trace_of_artifact(struct bytes key)
+{
+    const uint8_t *end = key.data + key.size;
+    const uint8_t *from = (const uint8_t *)memchr(key.data, '/', key.size) + 1;
+    const uint8_t *slash = memchr(from, '/', (size_t)(end - from));
+
+    return (struct bytes){from, slash == NULL ? 0 : (size_t)(slash - from)};
+}
+
+static int unless_erased(struct store *store, struct arena *arena, const struct bytes *keys,
+                         size_t count, struct bytes (*trace_of)(struct bytes key),
+                         bool **ret_needed, struct err *err)
 {
     struct bytes *ids = arena_get(arena, count * sizeof(*ids));
     bool         *flags = NULL;
@@ -191,11 +210,26 @@ static int documents_needed(struct store *store, struct arena *arena, const stru
     return 0;
 }
 
+static int documents_needed(struct store *store, struct arena *arena, const struct bytes *keys,
+                            size_t count, bool **ret_needed, struct err *err)
+{
+    return unless_erased(store, arena, keys, count, trace_of_document, ret_needed, err);
+}
+
+static int artifacts_needed(struct store *store, struct arena *arena, const struct bytes *keys,
+                            size_t count, bool **ret_needed, struct err *err)
+{
+    return unless_erased(store, arena, keys, count, trace_of_artifact, ret_needed, err);
+}
+
 int sweep_documents(struct store *store, struct blob_store *blob, int64_t before_us, bool dry_run,
                     struct swept *ret_swept, struct err *err)
 {
-    static const struct kind documents = {
-        .bucket = BUCKET_TRACES, .prefix = "", .needed = documents_needed};
+    static const struct kind kinds[] = {
+        {BUCKET_TRACES, "", documents_needed, NULL, false},
+        {BUCKET_ARTIFACTS, "uploads/", artifacts_needed, NULL, false},
+        {BUCKET_ARTIFACTS, "qa/", artifacts_needed, NULL, false},
+    };
 
-    return sweep_kind(&documents, store, blob, before_us, dry_run, ret_swept, err);
+    return sweep_kinds(kinds, COUNT_OF(kinds), store, blob, before_us, dry_run, ret_swept, err);
 }

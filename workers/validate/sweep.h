@@ -13,8 +13,9 @@
  *              (gateway/cli/payload.h).
  *   artifacts  that no trace has and whose messages no stream has any more: put by a gateway that died
  *              before it published, or a worker that died before its commit.
- *   documents  and lines (traces bucket) of erased traces: put by a finalize that died before it saw
- *              that. One that no row tells of stays: it may be all that a lost database left.
+ *   documents  and lines (traces bucket), uploads and pieces of logs (artifacts bucket) of erased traces:
+ *              put by a finalize, a gateway or a qa that died before it saw that. One that no row tells
+ *              of stays: it may be all that a lost database left.
  */
 #ifndef PRT_WORKERS_VALIDATE_SWEEP_H
 #define PRT_WORKERS_VALIDATE_SWEEP_H
