@@ -67,7 +67,9 @@ const struct statement erase_statements[STATEMENTS] = {
     [DROP_ARTIFACTS] = { "erase_artifacts", "DELETE FROM artifacts WHERE trace_no = $1", 1 },
     [DROP_QA] = { "erase_qa", "DELETE FROM qa_results WHERE trace_no = $1", 1 },
     [DROP_JUDGE] = { "erase_judge", "DELETE FROM judge_results WHERE trace_no = $1", 1 },
-    [DROP_CALLS] = { "erase_calls", "DELETE FROM judge_calls WHERE trace_no = $1", 1 },
+    /* What they cost stays: whoever erases gets none of the day's budget back. */
+    [DROP_CALLS] = { "erase_calls",
+        "UPDATE judge_calls SET answer = NULL, cache_key = '' WHERE trace_no = $1", 1 },
     [DROP_HEAD] = { "erase_head", "DELETE FROM trace_heads WHERE trace_no = $1", 1 },
     [DROP_DEAD] = { "erase_dead", "DELETE FROM dead_outbox WHERE trace_no = $1", 1 },
     [DROP_KEYS] = { "erase_keys",

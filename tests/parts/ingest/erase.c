@@ -80,6 +80,30 @@ TEST(erase, leaves_nothing_of_a_trace_and_all_of_its_neighbours)
     CHECK(holds(arena_text(world->arena, document_of(world, "b")), "keep-me"));
 }
 
+/* Else whoever erases what was judged today may have as much judged once more. */
+TEST(erase, leaves_what_judging_cost_and_nothing_of_what_it_said)
+{
+    CLEANUP(world) struct world *world = world_new();
+
+    put_open(world, "a");
+    validated(world);
+    CHECK_NUMBER(ask(world,
+                     "WITH call AS (INSERT INTO judge_calls (trace_no, created_us, cache_key, model,"
+                     " tokens_prompt, tokens_answer, flags, answer) SELECT trace_no, 1, 'key', 'm',"
+                     " 100, 10, 0, 'forget-me' FROM traces WHERE trace_id = $1 RETURNING 1)"
+                     " SELECT count(*) FROM call",
+                     "a"),
+                 1);
+    put_message(world, "a", MESSAGE_ERASE, "{}");
+    validated(world);
+    CHECK_NUMBER(ask(world, ERASED, "a"), 1);
+    CHECK_NUMBER(ask(world, "SELECT sum(tokens_prompt)::bigint FROM judge_calls", NULL), 100);
+    CHECK_NUMBER(ask(world,
+                     "SELECT count(*) FROM judge_calls WHERE answer IS NOT NULL OR cache_key = 'key'",
+                     NULL),
+                 0);
+}
+
 TEST(erase, is_not_undone_by_what_comes_late)
 {
     CLEANUP(world) struct world *world = world_new();
