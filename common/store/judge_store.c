@@ -10,7 +10,10 @@ enum {
     FIND_JOB,
     ADD_RESULT,
     FIND_CALL,
-    ADD_CALL,
+    RESERVE,
+    SETTLE,
+    RELEASE,
+    LOCK_SPENDING,
     SUM_CALLS,
     STATEMENTS
 };
@@ -40,14 +43,25 @@ static const struct statement statements[STATEMENTS] = {
         " flags, answer FROM judge_calls WHERE cache_key = $1 AND answer IS NOT NULL"
         " ORDER BY call_no DESC LIMIT 1", 1},
 
+    [RESERVE] = {"judge_reserve",
+        "INSERT INTO judge_calls (trace_no, created_us, cache_key, model, tokens_prompt,"
+        " tokens_answer, cost_micro_usd, flags) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)"
+        " RETURNING call_no", 7},
+
     /* An answer quotes its trace, and one that was erased while a model thought about it keeps none.
      * What it cost still counts. */
-    [ADD_CALL] = {"judge_add_call",
-        "INSERT INTO judge_calls (trace_no, created_us, cache_key, model, model_version,"
-        " tokens_prompt, tokens_answer, cost_micro_usd, flags, answer)"
-        " SELECT trace_no, $2::bigint, $3::bytea, $4::text, $5::text, $6::bigint, $7::bigint,"
-        " $8::bigint, $9::bigint, CASE WHEN status <> 'erased' THEN $10::text END"
-        " FROM (SELECT trace_no, status FROM traces WHERE trace_no = $1 FOR SHARE) t", 10},
+    [SETTLE] = {"judge_settle",
+        "UPDATE judge_calls c SET model_version = $2, tokens_prompt = $3, tokens_answer = $4,"
+        " cost_micro_usd = $5, flags = $6,"
+        " answer = CASE WHEN t.status <> 'erased' THEN $7::text END"
+        " FROM (SELECT trace_no, status FROM traces WHERE trace_no ="
+        "  (SELECT trace_no FROM judge_calls WHERE call_no = $1) FOR SHARE) t"
+        " WHERE c.call_no = $1", 7},
+
+    [RELEASE] = {"judge_release", "DELETE FROM judge_calls WHERE call_no = $1", 1},
+
+    [LOCK_SPENDING] = {"judge_lock_spending",
+        "SELECT pg_advisory_xact_lock(1886549107, 65)::text", 0},
 
     [SUM_CALLS] = {"judge_sum_calls",
         "SELECT count(*), coalesce(sum(tokens_prompt + tokens_answer), 0)::bigint,"
@@ -182,30 +196,65 @@ int judge_store_cached(struct store *store, struct arena *arena, struct bytes ca
     return 0;
 }
 
-int judge_store_add_call(struct store *store, struct arena *arena, int64_t trace_no,
-                         const struct judge_call *call, struct err *err)
+static void args_cost(struct args *args, double usd)
+{
+    if (usd < 0) {
+        args_null(args);
+    } else {
+        args_whole(args, (int64_t)(usd * 1e6 + 0.5));
+    }
+}
+
+int judge_store_reserve(struct store *store, struct arena *arena, int64_t trace_no,
+                        const struct judge_call *most, int64_t *ret_call_no, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+    struct args                args = args_start(arena);
+
+    args_whole(&args, trace_no);
+    args_whole(&args, most->created_us);
+    args_bin(&args, most->cache_key);
+    args_text(&args, most->model);
+    args_whole(&args, most->tokens_prompt);
+    args_whole(&args, most->tokens_answer);
+    args_cost(&args, most->cost_usd);
+    TRY(store_run(store, &statements[RESERVE], &args, &rows, err));
+    *ret_call_no = rows_whole(rows, 0, 0);
+    return 0;
+}
+
+int judge_store_settle(struct store *store, struct arena *arena, int64_t call_no,
+                       const struct judge_call *call, struct err *err)
 {
     struct args args = args_start(arena);
 
-    args_whole(&args, trace_no);
-    args_whole(&args, call->created_us);
-    args_bin(&args, call->cache_key);
-    args_text(&args, call->model);
+    args_whole(&args, call_no);
     args_text(&args, call->model_version);
     args_whole(&args, call->tokens_prompt);
     args_whole(&args, call->tokens_answer);
-    if (call->cost_usd < 0) {
-        args_null(&args);
-    } else {
-        args_whole(&args, (int64_t)(call->cost_usd * 1e6 + 0.5));
-    }
+    args_cost(&args, call->cost_usd);
     args_whole(&args, call->flags);
     if (call->answer.size == 0) {
         args_null(&args);
     } else {
         args_bytes_text(&args, call->answer);
     }
-    return store_run(store, &statements[ADD_CALL], &args, NULL, err);
+    return store_run(store, &statements[SETTLE], &args, NULL, err);
+}
+
+int judge_store_release(struct store *store, struct arena *arena, int64_t call_no, struct err *err)
+{
+    struct args args = args_start(arena);
+
+    args_whole(&args, call_no);
+    return store_run(store, &statements[RELEASE], &args, NULL, err);
+}
+
+int judge_store_lock_spending(struct store *store, struct err *err)
+{
+    CLEANUP(rows) struct rows *rows = NULL;
+
+    return store_run(store, &statements[LOCK_SPENDING], NULL, &rows, err);
 }
 
 int judge_store_spent(struct store *store, struct arena *arena, int64_t since_us,

@@ -75,8 +75,20 @@ struct judge_call {
 WARN_UNUSED int judge_store_cached(struct store *store, struct arena *arena, struct bytes cache_key,
                                    bool *ret_there, struct judge_call *ret_call, struct err *err);
 
-WARN_UNUSED int judge_store_add_call(struct store *store, struct arena *arena, int64_t trace_no,
-                                     const struct judge_call *call, struct err *err);
+/* Before a model is asked: a row of the most that it may cost and of no answer. Whoever asks may die:
+ * what the row says is spent until it is told otherwise. */
+WARN_UNUSED int judge_store_reserve(struct store *store, struct arena *arena, int64_t trace_no,
+                                    const struct judge_call *most, int64_t *ret_call_no,
+                                    struct err *err);
+/* What it came to; no answer is kept of a trace that was erased meanwhile. */
+WARN_UNUSED int judge_store_settle(struct store *store, struct arena *arena, int64_t call_no,
+                                   const struct judge_call *call, struct err *err);
+/* It came to nothing. */
+WARN_UNUSED int judge_store_release(struct store *store, struct arena *arena, int64_t call_no,
+                                    struct err *err);
+
+/* In a transaction: until its end nobody else who calls this reserves anything. */
+WARN_UNUSED int judge_store_lock_spending(struct store *store, struct err *err);
 
 struct judge_spent {
     int64_t calls, tokens;

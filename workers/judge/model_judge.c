@@ -45,6 +45,7 @@ struct asking {
     struct ask                  asks[PANEL_MOST]; /* of those not in the cache ... */
     struct chat_model           learned[PANEL_MOST];
     size_t                      of[PANEL_MOST]; /* ... and whose they are */
+    int64_t                     call_no[PANEL_MOST]; /* their rows */
     size_t                      ask_count;
 };
 
@@ -157,16 +158,23 @@ static int64_t most_tokens(const struct asking *asking)
     return one * (asking->judge->config->judge_probe ? 2 : 1);
 }
 
+/* Of one; -1: no price known. */
+static double most_cost_of(const struct asking *asking, size_t ask)
+{
+    double cost = price_of(&asking->judge->prices, asking->asks[ask].model->name,
+                           (int64_t)asking->prompt.tokens, asking->judge->settings.answer_tokens);
+
+    return cost < 0 ? -1 : cost * (asking->judge->config->judge_probe ? 2 : 1);
+}
+
 static double most_cost(const struct asking *asking)
 {
     double sum = 0;
 
     for (size_t i = 0; i < asking->ask_count; i++) {
-        double cost =
-            price_of(&asking->judge->prices, asking->asks[i].model->name,
-                     (int64_t)asking->prompt.tokens, asking->judge->settings.answer_tokens);
+        double cost = most_cost_of(asking, i);
 
-        sum += cost < 0 ? 0 : cost * (asking->judge->config->judge_probe ? 2 : 1);
+        sum += cost < 0 ? 0 : cost;
     }
     return sum;
 }
@@ -205,6 +213,7 @@ static int check_budget(struct asking *asking, struct err *err)
         return 0;
     }
     TRY(check_fits_a_day(asking, err));
+    TRY(judge_store_lock_spending(asking->store, err));
     TRY(judge_store_spent(asking->store, asking->in->arena, now_us - now_us % day_us, &spent, err));
     if (config->judge_budget_tokens > 0 &&
         spent.tokens + most_tokens(asking) * (int64_t)asking->ask_count >
@@ -221,6 +230,31 @@ static int check_budget(struct asking *asking, struct err *err)
     }
     pause_end(&asking->judge->pause);
     return 0;
+}
+
+/* What the asks may cost is spent from here on, for every worker: of two at once only one has the rest
+ * of a budget, and one that is killed while a model thinks has spent it. */
+static int reserve(struct asking *asking, struct err *err)
+{
+    CLEANUP(store_rollback) struct store *open = asking->store;
+    const int64_t                         times = asking->judge->config->judge_probe ? 2 : 1;
+
+    TRY(store_begin(open, err));
+    TRY(check_budget(asking, err));
+    for (size_t i = 0; i < asking->ask_count; i++) {
+        const struct judge_call most = {
+            .cache_key = {asking->keys[asking->of[i]], HASH_BYTES},
+            .created_us = clock_us(),
+            .model = asking->asks[i].model->name,
+            .tokens_prompt = (int64_t)asking->prompt.tokens * times,
+            .tokens_answer = asking->judge->settings.answer_tokens * times,
+            .cost_usd = most_cost_of(asking, i),
+        };
+
+        TRY(judge_store_reserve(open, asking->in->arena, asking->subject->trace_no, &most,
+                                &asking->call_no[i], err));
+    }
+    return store_commit(open, err);
 }
 
 void model_judge_tend(struct model_judge *judge)
@@ -285,20 +319,24 @@ static void take_ask(struct asking *asking, const struct ask *ask, struct paneli
 }
 
 /* Written down even when others of the panel failed: it was paid for. */
-static int keep_call(struct asking *asking, size_t at, struct err *err)
+static int keep_call(struct asking *asking, size_t number, struct err *err)
 {
-    const struct panelist  *panelist = &asking->panelists[at];
+    const struct ask       *ask = &asking->asks[number];
+    const struct panelist  *panelist = &asking->panelists[asking->of[number]];
     CLEANUP(buf) struct buf answer = {0};
     struct judge_call       call = {
-              .cache_key = {asking->keys[at], HASH_BYTES},
-              .created_us = clock_us(),
-              .model = panelist->model,
               .model_version = panelist->version,
               .tokens_prompt = panelist->tokens_prompt,
               .tokens_answer = panelist->tokens_answer,
               .cost_usd = panelist->cost_usd,
     };
 
+    if (ask->calls == 0 && ask->err.code == ERR_STOPPING) {
+        return 0; /* it may have been asked when the lease was lost: the most it can cost stays */
+    }
+    if (ask->calls == 0) {
+        return judge_store_release(asking->store, asking->in->arena, asking->call_no[number], err);
+    }
     metric_add(METRIC_judge_tokens, 0, call.tokens_prompt);
     metric_add(METRIC_judge_tokens, 1, call.tokens_answer);
     metric_add(METRIC_judge_cost_micro_usd, 0,
@@ -308,8 +346,7 @@ static int keep_call(struct asking *asking, size_t at, struct err *err)
         TRY(answer_write(&answer, asking->in->arena, &panelist->opinion, err));
         call.answer = buf_bytes(&answer);
     }
-    return judge_store_add_call(asking->store, asking->in->arena, asking->subject->trace_no, &call,
-                                err);
+    return judge_store_settle(asking->store, asking->in->arena, asking->call_no[number], &call, err);
 }
 
 static int ask_them(struct asking *asking, struct err *err)
@@ -327,7 +364,7 @@ static int ask_them(struct asking *asking, struct err *err)
         metric_add(METRIC_dependency_calls, DEPENDENCY_JUDGE, 1);
         metric_add(METRIC_dependency_errors, DEPENDENCY_JUDGE, ask->end == ASK_FAILED);
         metric_time(METRIC_dependency_time, DEPENDENCY_JUDGE, clock_mono_us() - began_us);
-        if (ask->calls > 0 && keep_call(asking, asking->of[i], &later) < 0 && asked == 0) {
+        if (keep_call(asking, i, &later) < 0 && asked == 0) {
             *err = later;
             asked = -1;
         }
@@ -412,7 +449,7 @@ int model_judge_ask(struct model_judge *judge, struct store *store, struct deliv
     asking->session = session;
     TRY(prepare(asking, job, err));
     if (asking->ask_count > 0) {
-        TRY(check_budget(asking, err));
+        TRY(reserve(asking, err));
         TRY(ask_them(asking, err));
         TRY(check_quorum(asking, err));
     }

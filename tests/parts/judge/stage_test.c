@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The judge stage on a real database, a real object store and a server that speaks the protocol. */
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -45,6 +48,7 @@ static const struct statement erase = {"erase", "UPDATE traces SET status = 'era
 struct bench {
     struct arena *arena;
     char          dir[64];
+    const char   *database;
     struct config config;
     struct farm   farm;
     void         *judge;
@@ -94,6 +98,7 @@ static struct bench bench_new(const char *mode, const char *models)
         exit(1);
     }
     CHECK_WORKS(crypto_setup(&err));
+    bench.database = url;
     bench.config = (struct config){
         .judge = mode,
         .judge_base_url = server_url(),
@@ -347,6 +352,39 @@ TEST(stage, stops_calling_when_the_day_s_budget_is_spent)
     CHECK_NUMBER(server_asked("score-3~budget"), 0);
 }
 
+/* The model has been asked, and nobody is left who could say what it cost. */
+TEST(stage, counts_what_a_killed_worker_had_asked_for)
+{
+    CLEANUP(bench) struct bench bench = bench_new("openai", "good~left");
+    struct err                  err = {0};
+    pid_t                       killed;
+
+    bench.config.judge_budget_tokens = 3000; /* for one job */;
+    CHECK_WORKS(open_judge(&bench, &err));
+    killed = fork();
+    if (killed == 0) {
+        struct bench own = bench;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        own.judge = NULL;
+        own.farm.store = NULL;
+        own.config.judge_time = 60000;
+        if (store_open(&own.farm.store, bench.database, "killed", &err) == 0 &&
+            open_judge(&own, &err) == 0) {
+            (void)deliver(&own, "job-1", "slow~killed", &err);
+        }
+        _exit(0);
+    }
+    for (int i = 0; i < 2000 && server_asked("slow~killed") == 0; i++) {
+        clock_sleep_ms(10);
+    }
+    CHECK_NUMBER(server_asked("slow~killed"), 1);
+    CHECK_NUMBER(kill(killed, SIGKILL), 0);
+    CHECK(waitpid(killed, NULL, 0) == killed);
+    CHECK_FAILS(deliver(&bench, "job-2", NULL, &err), ERR_BUDGET_SPENT);
+    CHECK_NUMBER(server_asked("good~left"), 0);
+}
+
 TEST(stage, does_not_wait_for_a_day_that_no_budget_will_be_enough_on)
 {
     CLEANUP(bench) struct bench bench = bench_new("openai", "good~toolittle");
@@ -454,14 +492,17 @@ TEST(stage, keeps_no_answer_about_a_trace_that_was_erased_meanwhile)
                                         .cost_usd = 0.5,
                                         .answer = BYTES("{\"feedback_summary\":\"a.py line 1\"}")};
     struct judge_spent          spent;
+    int64_t                     before, after;
     struct err                  err = {0};
 
-    CHECK_WORKS(judge_store_add_call(bench.farm.store, bench.arena, 1, &call, &err));
+    CHECK_WORKS(judge_store_reserve(bench.farm.store, bench.arena, 1, &call, &before, &err));
+    CHECK_WORKS(judge_store_reserve(bench.farm.store, bench.arena, 1, &call, &after, &err));
+    CHECK_WORKS(judge_store_settle(bench.farm.store, bench.arena, before, &call, &err));
     CHECK_WORKS(store_run(bench.farm.store, &erase, NULL, NULL, &err));
-    CHECK_WORKS(judge_store_add_call(bench.farm.store, bench.arena, 1, &call, &err));
+    CHECK_WORKS(judge_store_settle(bench.farm.store, bench.arena, after, &call, &err));
     CHECK_WORKS(store_run(bench.farm.store, &answers, NULL, &rows, &err));
     CHECK_NUMBER(rows_whole(rows, 0, 0), 2);
-    CHECK_NUMBER(rows_whole(rows, 0, 1), 1); /* the one from before, which erasing deletes */
+    CHECK_NUMBER(rows_whole(rows, 0, 1), 1); /* the one from before, which erasing clears */
     CHECK_WORKS(judge_store_spent(bench.farm.store, bench.arena, 0, &spent, &err));
     CHECK_NUMBER(spent.tokens, 220);
 }
