@@ -52,6 +52,9 @@ static _Noreturn void become_program(const struct spawn *what, const struct pass
     if (what->own_group) {
         (void)setpgid(0, 0);
     }
+    if (what->small_pages) {
+        (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* a kernel without them has nothing to disable */
+    }
     for (const char *const *env = what->env; env != NULL && *env != NULL; env++) {
         (void)putenv((char *)(uintptr_t)*env);
     }

@@ -19,6 +19,7 @@ struct spawn {
     const char        *log;      /* output is appended here; NULL: our own output */
     int                death_signal; /* what it gets when we die; 0: nothing */
     bool               own_group;    /* Ctrl-C is for us alone */
+    bool               small_pages;  /* no transparent huge pages */
 };
 
 /* USAGE when the program or the user is not there. All signals are unblocked and at their default. */

@@ -90,6 +90,7 @@ static int start(struct supervisor *supervisor, struct child *child, struct err 
         .more_env = supervisor->notify_env,
         .log = local_path(supervisor->cli, log),
         .death_signal = child->stop_signal,
+        .small_pages = child->small_pages,
         .own_group = true, /* the servers go last, and not when the terminal says so to all */
     };
 

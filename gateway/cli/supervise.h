@@ -22,6 +22,7 @@ struct child {
     const char *const *argv;   /* NULL-ended; argv[0] is looked up in PATH unless it has a / */
     const char *user;          /* runs as this user when we are root; NULL: as we are */
     const char *const *env;    /* NULL-ended NAME=value on top of ours; may be NULL */
+    bool        small_pages;   /* no transparent huge pages */
     int         stop_signal;
     int         stop_order;    /* lower ones are stopped first, and gone before the next order */
     bool (*probe)(struct cli *cli); /* NULL: the child says READY=1 itself */

@@ -11,6 +11,8 @@ grep -q PRT_INGEST "$work/status.txt"
 expect "$(awk '/^stream / { columns = NF } /^PRT_/ && NF != columns' "$work/status.txt")" = ""
 expect "$(awk 'length > 80' "$work/status.txt")" = ""
 pids=$(jq -r '.[].pid' "$work/var/up.json")
+nats=$(jq -r '.[] | select(.name == "nats-server").pid' "$work/var/up.json")
+expect "$(awk '/^THP_enabled:/ { print $2 }' "/proc/$nats/status")" = 0
 trace=$(prt submit "$examples/one_line_fix" --first 1)
 expect "$(prt --json list | jq -r '.traces[0].trace_id')" = "$trace"
 
