@@ -171,6 +171,16 @@ class Farm:
         return subprocess.run(["psql", "-h", self.work + "/var/run", "-U", "prt", "-d", "prt", "-AtXqc", sql],
                               check=True, capture_output=True, text=True).stdout.strip()
 
+    def use_wal_again(self):
+        """As after the first checkpoints: 256 MB of WAL files are there to be used again. A new database makes each of
+        them anew, full of zeros, and every commit waits for that, some 20 ms."""
+        self.database("DO $$ BEGIN FOR i IN 1..64 LOOP PERFORM pg_logical_emit_message(false, 'bench', 'x'),"
+                      " pg_switch_wal(); END LOOP; END $$")
+        self.database("CHECKPOINT")
+        kept = int(self.database("SELECT sum(size) FROM pg_ls_waldir()"))
+        if kept < 200 * 2**20:
+            raise SystemExit("only %d MiB of WAL files are there to be used again" % (kept / 2**20))
+
     # ---- load ----
 
     def bench(self, *arguments):
