@@ -236,6 +236,12 @@ static int make_stream(struct stream *stream, const struct stream_row *row, jsSt
     return status == NATS_OK ? 0 : setup_failed(err, status, code, "making stream", row->name);
 }
 
+/* A single server tells no cluster; a newer one (2.14) tells one without a name. */
+static bool is_clustered(const jsStreamInfo *info)
+{
+    return info->Cluster != NULL && info->Cluster->Name != NULL && info->Cluster->Name[0] != '\0';
+}
+
 static int setup_stream(struct stream *stream, const struct stream_row *row, struct err *err)
 {
     const char                 *subjects[1];
@@ -253,7 +259,7 @@ static int setup_stream(struct stream *stream, const struct stream_row *row, str
     } else if (status != NATS_OK) {
         return setup_failed(err, status, code, "looking at stream", row->name);
     }
-    if (should.Replicas > 1 && info->Cluster == NULL) {
+    if (should.Replicas > 1 && !is_clustered(info)) {
         return config_replicas_wrong(err, row->name, should.Replicas); /* an update would pass */
     }
     if (config_same(info->Config, &should, &property)) {
