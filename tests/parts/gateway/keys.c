@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Who calls with which API key, and what that is good for. */
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -87,6 +88,27 @@ TEST(requests, a_new_api_key_is_good_at_once_and_for_its_role_only)
     CHECK_NUMBER(answer.status, 200);
 }
 
+/* Have so many of them something to read by now, or within some patience? */
+static bool are_answered(const int *fd, int count, int answers)
+{
+    int64_t deadline = clock_mono_us() + 60 * 1000000LL;
+
+    while (clock_mono_us() < deadline) {
+        int ready = 0;
+
+        for (int i = 0; i < count; i++) {
+            struct pollfd look = {fd[i], POLLIN, 0};
+
+            ready += poll(&look, 1, 0) > 0;
+        }
+        if (ready == answers) {
+            return true;
+        }
+        clock_sleep_ms(10);
+    }
+    return false;
+}
+
 /* The keys' table does not answer, so that they pile up. */
 TEST(requests, with_keys_that_nobody_knows_get_little_of_the_queue)
 {
@@ -109,6 +131,7 @@ TEST(requests, with_keys_that_nobody_knows_get_little_of_the_queue)
                                     i));
     }
     CHECK(world_metric_becomes(world, "prt_http_requests_open", ASKED + 1));
+    CHECK(are_answered(fd, REQUESTS, REQUESTS - ASKED));
     store_rollback(world->store);
     for (int i = 0; i < REQUESTS; i++) {
         const char *heard = raw_hear(world, fd[i], NULL);
