@@ -2,9 +2,12 @@
 /*
  * main.c - prt-gateway: load, open, serve, drain.
  */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/version.h"
 #include "config/config.h"
@@ -29,19 +32,46 @@ static void block_signals(sigset_t *ret_signals)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Waits for the signal to stop, from the start on: while servers are waited for nothing is held, and
+ * where they do not come nobody else would listen. */
+struct listener {
+    pthread_t   thread;
+    sigset_t    signals;
+    int         number; /* of the signal */
+    atomic_bool serving;
+};
+
+static void *listen_for_signal(void *arg)
+{
+    struct listener *listener = arg;
+
+    (void)sigwait(&listener->signals, &listener->number);
+    if (!atomic_load(&listener->serving)) {
+        _exit(128 + listener->number);
+    }
+    return NULL;
+}
+
 static int serve(const struct config *config, struct err *err)
 {
     struct gateway *gateway;
-    sigset_t        signals;
-    int             signal_number;
+    struct listener listener = {0};
 
-    block_signals(&signals);
-    TRY(gateway_open(&gateway, config, err));
+    block_signals(&listener.signals);
+    if (pthread_create(&listener.thread, NULL, listen_for_signal, &listener) != 0) {
+        return err_set(err, ERR_SYSTEM, "no thread could be started");
+    }
+    if (gateway_open(&gateway, config, err) < 0) {
+        (void)pthread_cancel(listener.thread);
+        (void)pthread_join(listener.thread, NULL);
+        return -1;
+    }
+    atomic_store(&listener.serving, true);
     farm_tell_ready();
     LOG(NULL, INFO, "gateway opened", KV("version", version_text),
         KV("listen", config->http_listen), KV("port", http_server_port(gateway->server)));
-    (void)sigwait(&signals, &signal_number);
-    LOG(NULL, INFO, "gateway told to stop", KV("signal", strsignal(signal_number)));
+    (void)pthread_join(listener.thread, NULL);
+    LOG(NULL, INFO, "gateway told to stop", KV("signal", strsignal(listener.number)));
     gateway_close(gateway, config->stop_grace);
     LOG(NULL, INFO, "gateway closed");
     return 0;

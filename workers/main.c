@@ -151,14 +151,20 @@ static int serve_health(struct worker *worker, struct err *err)
 
 /* -------------------------------------- jobs -------------------------------------- */
 
+static void tell_waiting(const struct err *err)
+{
+    LOG(NULL, WARN, "servers waited for", KV("why", err_name(err->code)), KV("story", err->story),
+        KV("most_ms", SERVERS_WAIT_MS));
+}
+
 static int job_open(struct job *job, const struct worker *worker, struct err *err)
 {
-    char name[64];
+    static const struct farm_wait start = {SERVERS_WAIT_MS, tell_waiting};
+    char                          name[64];
 
     (void)snprintf(name, sizeof(name), "prt-worker %s", worker->role->row.role);
     TRY(farm_open(&job->farm, &worker->config,
-                  FARM_STREAM | FARM_STORE | FARM_BLOB | worker->role->keys, name, SERVERS_WAIT_MS,
-                  err));
+                  FARM_STREAM | FARM_STORE | FARM_BLOB | worker->role->keys, name, &start, err));
     return loop_open(&job->loop, &job->farm, &worker->role->row, worker->role->stage, err);
 }
 

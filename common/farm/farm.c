@@ -143,9 +143,10 @@ static bool may_come(const struct err *err)
 }
 
 int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
-              const char *program, int64_t wait_ms, struct err *err)
+              const char *program, const struct farm_wait *wait, struct err *err)
 {
-    int64_t deadline = clock_mono_us() + wait_ms * 1000;
+    const int64_t deadline = wait == NULL ? 0 : clock_mono_us() + wait->most_ms * 1000;
+    enum err_code told = ERR_NONE;
 
     *ret_farm = (struct farm){.config = config};
     TRY(crypto_setup(err));
@@ -156,6 +157,10 @@ int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts
         if (!may_come(err) || clock_mono_us() >= deadline) {
             farm_close(ret_farm);
             return err_add(err, "opening the farm");
+        }
+        if (err->code != told) {
+            wait->told(err);
+            told = err->code;
         }
         clock_sleep_ms(TRY_AGAIN_MS);
     }

@@ -36,10 +36,17 @@ struct farm {
     uint8_t              signing_key[KEY_BYTES];
 };
 
+/* For servers that are still starting: how long they are waited for, and who is told of it, once for
+ * each kind of failure. */
+struct farm_wait {
+    int64_t most_ms;
+    void (*told)(const struct err *err);
+};
+
 /* Opens the parts asked for; the object store, where the database is as well, only if it is the one that
- * the rows are about (home.h). Tries again for up to wait_ms where a server does not answer yet. */
+ * the rows are about (home.h). With `wait`, tries again where a server does not answer yet. */
 WARN_UNUSED int farm_open(struct farm *ret_farm, const struct config *config, unsigned parts,
-                          const char *program, int64_t wait_ms, struct err *err);
+                          const char *program, const struct farm_wait *wait, struct err *err);
 void            farm_close(struct farm *farm);
 
 /* A connection; the streams themselves are made by farm_open. `program` as the server shows it. */

@@ -9,6 +9,7 @@
 #include "gateway/api/publish.h"
 #include "gateway/api/rate.h"
 #include "gateway/http/field.h"
+#include "log/log.h"
 #include "trace/chunk.h"
 #include "value/json.h"
 #include "value/msgpack.h"
@@ -325,9 +326,16 @@ static int open_server(struct gateway *gateway, struct err *err)
     return http_server_open(&gateway->server, &settings, err);
 }
 
+static void tell_waiting(const struct err *err)
+{
+    LOG(NULL, WARN, "servers waited for", KV("code", err_name(err->code)), KV("story", err->story),
+        KV("most_ms", START_WAIT_MS));
+}
+
 static int open_all(struct gateway *gateway, struct err *err)
 {
-    const struct config *config = gateway->config;
+    static const struct farm_wait start = {START_WAIT_MS, tell_waiting};
+    const struct config          *config = gateway->config;
 
     TRY(crypto_setup(err));
     if (config->postgres_url[0] == '\0') {
@@ -342,7 +350,7 @@ static int open_all(struct gateway *gateway, struct err *err)
     gateway->rates = rates_new(config->key_rate);
     gateway->tenant_rates = rates_new(config->tenant_rate);
     gateway->keys = keys_new(config->dev_key);
-    TRY(farm_open(&gateway->farm, config, FARM_STREAM, "prt-gateway", START_WAIT_MS, err));
+    TRY(farm_open(&gateway->farm, config, FARM_STREAM, "prt-gateway", &start, err));
     TRY(readers_open(&gateway->readers, config, (size_t)config->reader_threads, gateway->keys,
                      err));
     TRY(readers_open(&gateway->checker, config, 1, NULL, err));

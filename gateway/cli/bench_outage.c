@@ -24,7 +24,7 @@ static int backlog(struct bench_outage *outage, int64_t *ret_chunks, struct err 
 
 int bench_outage_begin(struct cli *cli, struct bench_outage *outage, struct err *err)
 {
-    if (farm_open(&outage->farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE, "prt bench", 0,
+    if (farm_open(&outage->farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE, "prt bench", NULL,
                   err) < 0) {
         return err_add(err, "--outage wants the farm's own stream and database");
     }

@@ -98,7 +98,7 @@ int bench_raw(struct cli *cli, const struct bench_plan *plan, struct bench_raw *
 
     bench_body_make(cli->arena, plan, &body);
     bench_body_set(&body, "trace-00000000000000000000000000000000", 0, 0);
-    done = farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt bench", 0, err);
+    done = farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt bench", NULL, err);
     if (done == 0) {
         done = publish_for(farm.stream, buf_bytes(&body.bytes), ret_raw, err);
         if (done == 0) {

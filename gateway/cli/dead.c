@@ -258,7 +258,7 @@ static int run_action(struct dead *dead, const struct action *action, int argc, 
                                           : "options only");
     }
     TRY(crypto_setup(err));
-    if (farm_open(&dead->farm, &dead->cli->config, action->parts, "prt dead", 0, err) < 0) {
+    if (farm_open(&dead->farm, &dead->cli->config, action->parts, "prt dead", NULL, err) < 0) {
         return err_add(err, "no farm answers at %s (%s)", dead->cli->config.nats_url,
                        local_remedy(dead->cli));
     }

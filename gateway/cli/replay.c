@@ -224,7 +224,7 @@ int replay_run(struct cli *cli, int argc, char **argv, struct err *err)
     validates = strcmp(replay.stage, "validate") == 0;
     if (farm_open(&replay.farm, &cli->config,
                   FARM_STREAM_AS_IS | FARM_STORE | (validates ? FARM_BLOB | FARM_KEYS : 0),
-                  "prt replay", 0, err) < 0) {
+                  "prt replay", NULL, err) < 0) {
         return err_add(err, "a replay needs the farm's own settings and servers");
     }
     replay_catch_stop();

@@ -253,7 +253,7 @@ int status_run(struct cli *cli, int argc, char **argv, struct err *err)
     if (optind < argc) {
         return err_set(err, ERR_USAGE, "status takes options only, and \"%s\" was given", argv[optind]);
     }
-    if (farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt status", 0, err) < 0) {
+    if (farm_open(&farm, &cli->config, FARM_STREAM_AS_IS, "prt status", NULL, err) < 0) {
         return err_add(err, "no farm answers at %s (%s)", cli->config.nats_url, local_remedy(cli));
     }
     do {

@@ -152,7 +152,7 @@ int sweep_run(struct cli *cli, int argc, char **argv, struct err *err)
                            "sweep takes --before TIME, --dry-run and --force, not \"%s\"", argv[i]);
         }
     }
-    TRY(farm_open(&farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE | FARM_BLOB, "prt sweep", 0,
+    TRY(farm_open(&farm, &cli->config, FARM_STREAM_AS_IS | FARM_STORE | FARM_BLOB, "prt sweep", NULL,
                   err));
     swept = sweep_farm(&sweep, cli, &farm, now_us, err);
     farm_close(&farm);
