@@ -56,6 +56,10 @@ static int refused(struct cli *cli, const struct call *call, const struct http_a
         buf_format(&story, ": %.*s", (int)detail.size, (const char *)detail.data);
         put_fields(&story, &problem);
     }
+    if ((answer->status == 401 || answer->status == 403) && call->token == NULL) {
+        buf_put_text(&story, "; prt sends the key in PRT_API_KEY; operators make one with prt keys create"
+                             " --role ROLE");
+    }
     row = err_by_name(arena_text(cli->arena, code));
     return err_set(err, row > 0 ? (enum err_code)row : ERR_HTTP_REFUSED, "%s", buf_text(&story));
 }
@@ -181,12 +185,20 @@ int cli_document(struct cli *cli, const char *trace_or_file, int *ret_status,
     return cli_document_with(cli, trace_or_file, "", ret_status, ret_document, err);
 }
 
+/* What no trace is called is meant as a file: to ask a farm for it would mislead. */
+static bool looks_like_file(const char *name)
+{
+    const size_t size = strlen(name);
+
+    return strchr(name, '/') != NULL || (size > 5 && strcmp(name + size - 5, ".json") == 0);
+}
+
 int cli_document_with(struct cli *cli, const char *trace_or_file, const char *query,
                       int *ret_status, struct bytes *ret_document, struct err *err)
 {
     CLEANUP(buf) struct buf path = {0};
 
-    if (access(trace_or_file, R_OK) == 0) {
+    if (looks_like_file(trace_or_file) || access(trace_or_file, F_OK) == 0) {
         *ret_status = 200;
         return file_read(cli->arena, trace_or_file, DOCUMENT_MOST, ret_document, err);
     }

@@ -18,3 +18,13 @@ expect "$code" != 0
 grep -q "NOT TRUE" "$work/said"
 grep -q "document of $one is that of $three" "$work/said"
 prt verify "$three" >/dev/null
+
+# A file that is not there is no trace that the farm does not know, and nobody waits for a farm to say so.
+for missing in "$work/none.json" none.json; do
+    for command in verify view judge-prompt; do
+        code=0
+        "$build/prt" --data "$work/nowhere" $command "$missing" 2>"$work/said" || code=$?
+        expect $code = 1
+        grep -q "^prt: $missing: no such file" "$work/said"
+    done
+done

@@ -25,6 +25,9 @@ create
 expect "$(status)" = 403
 there() { api GET "/v1/traces/$trace" >/dev/null; [ "$(status)" = 202 ]; }
 wait_until there
+# Who uses prt is told where the key comes from.
+! PRT_API_KEY=$writer prt view "$trace" 2>"$work/said"
+grep -q 'role read; prt sends the key in PRT_API_KEY' "$work/said"
 token=$key # another tenant's
 api GET "/v1/traces/$trace" >/dev/null
 expect "$(status)" = 404
