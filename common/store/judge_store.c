@@ -52,11 +52,11 @@ static const struct statement statements[STATEMENTS] = {
      * What it cost still counts. */
     [SETTLE] = {"judge_settle",
         "UPDATE judge_calls c SET model_version = $2, tokens_prompt = $3, tokens_answer = $4,"
-        " cost_micro_usd = $5, flags = $6,"
+        " cost_micro_usd = $5, flags = $6, cache_key = $8,"
         " answer = CASE WHEN t.status <> 'erased' THEN $7::text END"
         " FROM (SELECT trace_no, status FROM traces WHERE trace_no ="
         "  (SELECT trace_no FROM judge_calls WHERE call_no = $1) FOR SHARE) t"
-        " WHERE c.call_no = $1", 7},
+        " WHERE c.call_no = $1", 8},
 
     [RELEASE] = {"judge_release", "DELETE FROM judge_calls WHERE call_no = $1", 1},
 
@@ -239,6 +239,7 @@ int judge_store_settle(struct store *store, struct arena *arena, int64_t call_no
     } else {
         args_bytes_text(&args, call->answer);
     }
+    args_bin(&args, call->cache_key);
     return store_run(store, &statements[SETTLE], &args, NULL, err);
 }
 

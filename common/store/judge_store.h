@@ -68,7 +68,7 @@ struct judge_call {
     int64_t      tokens_prompt, tokens_answer;
     double       cost_usd; /* -1: no price known */
     unsigned     flags;
-    struct bytes answer; /* canonical JSON; size 0: it could not be used */
+    struct bytes answer; /* canonical JSON; under a key of its job's own, why it can't be used; or none */
 };
 
 /* The newest usable answer to the same bytes. */

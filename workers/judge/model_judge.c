@@ -36,12 +36,14 @@ struct asking {
     const struct rubric        *rubric;
     const struct session       *session;
     struct prompt               prompt, probe;
-    const char                 *own; /* the job, where only its own calls are of use; or NULL */
+    const char                 *job;
+    bool                        fresh; /* only its own calls are of use to it */
     const char                 *models[PANEL_MOST];
     size_t                      count;
     size_t                      quorum;
     struct panelist            *panelists; /* count */
     uint8_t                     keys[PANEL_MOST][HASH_BYTES];
+    uint8_t                     useless_keys[PANEL_MOST][HASH_BYTES]; /* for this job's eyes */
     struct ask                  asks[PANEL_MOST]; /* of those not in the cache ... */
     struct chat_model           learned[PANEL_MOST];
     size_t                      of[PANEL_MOST]; /* ... and whose they are */
@@ -115,14 +117,45 @@ static void key_of(struct asking *asking, size_t at)
     buf_format(&text, "%.17g %lld %lld %d %s", settings->temperature, (long long)settings->seed,
                (long long)settings->answer_tokens, asking->judge->config->judge_probe,
                settings->base_url);
-    if (asking->own != NULL) {
-        buf_format(&text, " %s", asking->own);
+    if (asking->fresh) {
+        buf_format(&text, " %s", asking->job);
     }
     sha256_of(buf_bytes(&text), asking->keys[at]);
+    buf_format(&text, " %s, no use", asking->job);
+    sha256_of(buf_bytes(&text), asking->useless_keys[at]);
 }
 
-/* A cached answer went through answer_read before it was kept; a newer program may be stricter. A job
- * that asks anew still finds what it paid for itself, before it was put back for another model. */
+static void take_call(struct asking *asking, size_t at, const struct judge_call *call,
+                      enum panelist_status status)
+{
+    struct panelist *panelist = &asking->panelists[at];
+
+    panelist->status = status;
+    panelist->opinion.flags |= call->flags;
+    panelist->overall = rubric_overall(asking->rubric, &panelist->opinion);
+    panelist->version = call->model_version;
+    panelist->tokens_prompt = call->tokens_prompt;
+    panelist->tokens_answer = call->tokens_answer;
+    panelist->cost_usd = call->cost_usd;
+    metric_add(METRIC_judge_cache_hits, 0, 1);
+}
+
+/* Did this job have an answer that can't be used, before it was put back for another model? */
+static int look_up_useless(struct asking *asking, size_t at, bool *ret_there, struct err *err)
+{
+    struct bytes      key = {asking->useless_keys[at], HASH_BYTES};
+    struct judge_call call;
+
+    TRY(judge_store_cached(asking->store, asking->judge->job_arena, key, ret_there, &call, err));
+    if (*ret_there) {
+        take_call(asking, at, &call, PANELIST_UNSCORED);
+        asking->panelists[at].why = arena_text(asking->judge->job_arena, call.answer);
+    }
+    return 0;
+}
+
+/* A cached answer went through answer_read before it was kept; a newer program may be stricter. What a
+ * job paid for itself it finds however fresh it wants to be. */
 static int look_up(struct asking *asking, size_t at, bool *ret_there, struct err *err)
 {
     struct panelist  *panelist = &asking->panelists[at];
@@ -133,20 +166,12 @@ static int look_up(struct asking *asking, size_t at, bool *ret_there, struct err
 
     key_of(asking, at);
     TRY(judge_store_cached(asking->store, arena, key, ret_there, &call, err));
-    *ret_there = *ret_there &&
-                 answer_read(arena, call.answer, asking->session, &panelist->opinion, &why);
-    if (*ret_there) {
-        panelist->opinion.flags |= call.flags;
-        panelist->status = PANELIST_SCORED;
-        panelist->overall = rubric_overall(asking->rubric, &panelist->opinion);
-        panelist->version = call.model_version;
-        panelist->tokens_prompt = call.tokens_prompt;
-        panelist->tokens_answer = call.tokens_answer;
-        panelist->cost_usd = call.cost_usd;
-        panelist->cached = asking->own == NULL;
-        metric_add(METRIC_judge_cache_hits, 0, 1);
+    if (*ret_there && answer_read(arena, call.answer, asking->session, &panelist->opinion, &why)) {
+        take_call(asking, at, &call, PANELIST_SCORED);
+        panelist->cached = !asking->fresh;
+        return 0;
     }
-    return 0;
+    return look_up_useless(asking, at, ret_there, err);
 }
 
 /* -------- the budget -------- */
@@ -325,6 +350,7 @@ static int keep_call(struct asking *asking, size_t number, struct err *err)
     const struct panelist  *panelist = &asking->panelists[asking->of[number]];
     CLEANUP(buf) struct buf answer = {0};
     struct judge_call       call = {
+              .cache_key = {asking->keys[asking->of[number]], HASH_BYTES},
               .model_version = panelist->version,
               .tokens_prompt = panelist->tokens_prompt,
               .tokens_answer = panelist->tokens_answer,
@@ -345,6 +371,10 @@ static int keep_call(struct asking *asking, size_t number, struct err *err)
         call.flags = panelist->opinion.flags;
         TRY(answer_write(&answer, asking->in->arena, &panelist->opinion, err));
         call.answer = buf_bytes(&answer);
+    } else if (panelist->status == PANELIST_UNSCORED) {
+        call.flags = panelist->opinion.flags;
+        call.answer = bytes_of(panelist->why);
+        call.cache_key.data = asking->useless_keys[asking->of[number]];
     }
     return judge_store_settle(asking->store, asking->in->arena, asking->call_no[number], &call, err);
 }
@@ -405,7 +435,8 @@ static int prepare(struct asking *asking, const struct model_job *job, struct er
     memcpy(asking->models, judge->models, sizeof(asking->models));
     asking->count = judge->model_count;
     asking->quorum = (size_t)judge->config->judge_quorum;
-    asking->own = job->fresh || !judge->config->judge_cache ? job->id : NULL;
+    asking->job = job->id;
+    asking->fresh = job->fresh || !judge->config->judge_cache;
     if (job->models != NULL) {
         TRY(settings_models(judge->job_arena, job->models, asking->models, &asking->count, err));
         TRY(check_prices(judge, asking->models, asking->count, err));

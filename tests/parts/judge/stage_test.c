@@ -323,6 +323,25 @@ TEST(stage, pays_once_for_a_job_that_asks_anew_however_often_it_is_put_back)
     CHECK_NUMBER(server_asked("good~anew"), 2);
 }
 
+TEST(stage, pays_once_for_an_answer_that_cannot_be_used_while_another_model_is_waited_for)
+{
+    CLEANUP(bench) struct bench bench = bench_new("openai", "six~useless,busy-99~useless");
+    struct value                result = {0};
+    struct err                  err = {0};
+
+    CHECK_WORKS(open_judge(&bench, &err));
+    CHECK_FAILS(deliver(&bench, "job-1", NULL, &err), ERR_JUDGE_BUSY);
+    CHECK_FAILS(deliver(&bench, "job-1", NULL, &err), ERR_JUDGE_BUSY);
+    CHECK_NUMBER(server_asked("six~useless"), 2); /* and told once why */
+    CHECK_WORKS(deliver(&bench, "job-1", "six~useless", &err));
+    CHECK_NUMBER(server_asked("six~useless"), 2);
+    CHECK_NUMBER(read_results(&bench, &result), 1);
+    CHECK(value_is_text(value_get(&result, "status"), "unscored"));
+    CHECK(value_whole_or(value_at(&result, "/tokens/prompt"), 0) > 0);
+    CHECK_WORKS(deliver(&bench, "job-2", "six~useless", &err)); /* another may have more luck */
+    CHECK_NUMBER(server_asked("six~useless"), 4);
+}
+
 TEST(stage, rejudges_by_fewer_models_than_its_panel_needs)
 {
     CLEANUP(bench) struct bench bench = bench_new("openai", "score-2~few,score-4~few");
