@@ -25,8 +25,9 @@ struct cli {
     struct arena *arena; /* of the whole run */
     const char   *data;  /* data directory of the local farm, absolute */
     bool          json;  /* --json */
-    bool          paint; /* colour: standard output is a terminal */
-    bool          bars;  /* progress: standard error is one */
+    bool          terminal; /* standard output is one */
+    bool          paint;    /* colour: on a terminal, and NO_COLOR says nothing else */
+    bool          bars;     /* progress: standard error is one */
     struct http_client *http;
 };
 

@@ -232,7 +232,7 @@ bool cli_narrower(const struct cli *cli, int columns)
 {
     struct winsize size = {0};
 
-    return cli->paint && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 &&
+    return cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 &&
            size.ws_col < columns;
 }
 

@@ -68,7 +68,7 @@ static void print_part(const struct cli *cli, const char *name, struct bytes tex
     bool held = false;
 
     printf("%s---- %s%s\n", BOLD(cli), name, PLAIN(cli));
-    if (cli->paint) {
+    if (cli->terminal) {
         plain_lines(stdout, text, &held);
     } else {
         (void)fwrite(text.data, 1, text.size, stdout);

@@ -31,6 +31,7 @@ static void print_help(FILE *out)
         "\n--data DIR   data directory of the local farm (PRT_DATA_DIR, ./var)\n"
         "--json       print results as JSON\n"
         "--version    print the version of this program\n"
+        "NO_COLOR=1 in the environment: no colours on a terminal either\n"
         "prt COMMAND --help tells more. Settings are PRT_* variables: prt config --help.\n"
         "exit codes: 0 done, 1 failed, 2 a wrong command or setting, 3 checked and found untrue, 4 not in time\n",
         out);
@@ -129,6 +130,14 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
     return command->run(cli, argc - 1, argv + 1, err);
 }
 
+/* https://no-color.org: set, to whatever but nothing. */
+static bool wants_no_color(void)
+{
+    const char *said = getenv("NO_COLOR");
+
+    return said != NULL && said[0] != '\0';
+}
+
 /* What was printed and could not be written, to a full disk for example, is not done. */
 static int flush(int code, struct err *err)
 {
@@ -147,10 +156,13 @@ int main(int argc, char **argv)
     CLEANUP(http_client) struct http_client *http = http_client_new(NULL, NULL);
     struct cli cli = {.arena = arena,
                       .http = http,
-                      .paint = isatty(STDOUT_FILENO) == 1,
+                      .terminal = isatty(STDOUT_FILENO) == 1,
                       .bars = isatty(STDERR_FILENO) == 1};
     struct err err = {0};
-    int        code = flush(run(&cli, argc, argv, &err), &err);
+    int        code;
+
+    cli.paint = cli.terminal && !wants_no_color();
+    code = flush(run(&cli, argc, argv, &err), &err);
 
     if (code < 0) {
         (void)fputs("prt: ", stderr);

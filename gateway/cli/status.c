@@ -259,7 +259,7 @@ int status_run(struct cli *cli, int argc, char **argv, struct err *err)
     do {
         CLEANUP(arena) struct arena *round = arena_new(); /* who watches for days keeps nothing */
 
-        if (watch && cli->paint) {
+        if (watch && cli->terminal) {
             (void)fputs("\033[H\033[J", stdout);
         }
         cli->arena = round;

@@ -218,7 +218,7 @@ static int print_field(const struct value *document, const char *pointer, struct
         return err_set(err, ERR_NOT_FOUND, "the document has no field %s", path);
     }
     if (value->kind == VALUE_TEXT && !cli->json) {
-        if (cli->paint) {
+        if (cli->terminal) {
             plain_print(stdout, value->as.text);
         } else { /* a script wants it as it is */
             (void)fwrite(value->as.text.data, 1, value->as.text.size, stdout);
@@ -287,7 +287,7 @@ int view_run(struct cli *cli, int argc, char **argv, struct err *err)
     if (cli->json) {
         bool held = false;
 
-        if (cli->paint) {
+        if (cli->terminal) {
             plain_lines(stdout, bytes, &held);
         } else { /* a script wants it as it is */
             (void)fwrite(bytes.data, 1, bytes.size, stdout);

@@ -55,3 +55,16 @@ plain prt verify "$work/forged.json"
 ! prt verify "$work/forged.json" >/dev/null
 # A script gets a field as it is.
 expect "$(prt view "$work/forged.json" --field trace_id | head -c 4)" = "$(printf '\033]0;')"
+
+# A terminal gets colours unless NO_COLOR is set, and strangers' control characters in neither case.
+escapes() { # COMMAND...: how many a terminal gets
+    script -qec "$build/prt --data $work/var $*" "$work/typed" </dev/null >/dev/null
+    grep -c $'\033' <(sed -e 1d -e '$d' "$work/typed") || true
+}
+[ "$(escapes list)" -gt 0 ]
+[ "$(NO_COLOR='' escapes list)" -gt 0 ]
+expect "$(NO_COLOR=1 escapes list)" = 0
+for no_color in '' 1; do
+    expect "$(NO_COLOR=$no_color escapes view "$work/forged.json" --field trace_id)" = 0
+    grep -q 'pwned' "$work/typed"
+done
