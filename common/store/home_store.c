@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "store/home_store.h"
 
-enum { READ, LOCK, SAVE, FORGET, STATEMENTS };
+enum { READ, LOCK, SAVE, STATEMENTS };
 
 /* clang-format off */
 const struct statement home_statements[STATEMENTS] = {
     [READ] = { "home_read", "SELECT word FROM object_home WHERE one", 0 },
     [LOCK] = { "home_lock", "SELECT pg_advisory_xact_lock(1886549107, 64)::text", 0 },
-    [SAVE] = { "home_save", "INSERT INTO object_home (word) VALUES ($1)", 1 },
-    [FORGET] = { "home_forget", "DELETE FROM object_home WHERE one", 0 },
+    [SAVE] = { "home_save",
+        "INSERT INTO object_home (word) VALUES ($1)"
+        " ON CONFLICT (one) DO UPDATE SET word = excluded.word", 1 },
 };
 /* clang-format on */
 const size_t home_statement_count = STATEMENTS;
@@ -33,13 +34,4 @@ int home_save(struct store *store, struct arena *arena, const char *word, struct
 
     args_text(&args, word);
     return store_run(store, &home_statements[SAVE], &args, NULL, err);
-}
-
-int home_forget(struct store *store, bool *ret_was, struct err *err)
-{
-    CLEANUP(rows) struct rows *rows = NULL;
-
-    TRY(store_run(store, &home_statements[FORGET], NULL, &rows, err));
-    *ret_was = rows_affected(rows) > 0;
-    return 0;
 }

@@ -16,9 +16,6 @@ WARN_UNUSED int home_lock(struct store *store, struct err *err);
 WARN_UNUSED int home_save(struct store *store, struct arena *arena, const char *word,
                           struct err *err);
 
-/* *ret_was: there was one. */
-WARN_UNUSED int home_forget(struct store *store, bool *ret_was, struct err *err);
-
 extern const struct statement home_statements[];
 extern const size_t           home_statement_count;
 

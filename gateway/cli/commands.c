@@ -102,9 +102,10 @@ const struct command cli_commands[] = {
      keys_run},
     {OPERATE, "migrate", "[--new-store]", "Bring the database to this version's schema",
      "Safe to run many times and from several machines at once.\n\n"
-     "  --new-store  the object store is lost for good. Workers refuse one that is not the farm's: most\n"
-     "               often its volume is not mounted. After this the first worker that starts takes the\n"
-     "               one it finds; what the lost one had is missing. Restart the gateways too\n",
+     "  --new-store  the object store, or the database, is lost for good. Workers refuse a store that is\n"
+     "               not the farm's: most often its volume is not mounted. After this the first worker\n"
+     "               that starts takes the one it finds; what a lost one had is missing. Stop all other\n"
+     "               workers before, and restart the gateways too\n",
      migrate_run},
     {OPERATE, "sweep", "[--before TIME] [--dry-run] [--force]", "Delete what the object store has and nobody can need",
      "Segments that no row names: a worker that dies between writing one and its commit leaves it; its\n"

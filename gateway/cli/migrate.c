@@ -4,13 +4,11 @@
 
 #include "farm/farm.h"
 #include "gateway/cli/cli.h"
-#include "store/home_store.h"
 
 int migrate_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
     CLEANUP(store) struct store *store = NULL;
     const bool new_store = argc == 2 && strcmp(argv[1], "--new-store") == 0;
-    bool       had_one = false;
     int        applied;
 
     if (argc > 1 && !new_store) {
@@ -20,14 +18,14 @@ int migrate_run(struct cli *cli, int argc, char **argv, struct err *err)
     TRY(farm_store_open(&store, &cli->config, err));
     TRY(store_migrate(store, &applied, err));
     if (new_store) {
-        TRY(home_forget(store, &had_one, err));
+        TRY(home_take_any(store, err));
     }
     if (cli->json) {
         printf("{\"applied\":%d,\"schema\":%d}\n", applied,
                store_migrations[store_migration_count - 1].number);
     } else {
         printf("%d new of %zu migrations applied%s\n", applied, store_migration_count,
-               had_one ? "; the first worker that starts takes the object store it finds" : "");
+               new_store ? "; the first worker that starts takes the object store it finds" : "");
     }
     return EXIT_DONE;
 }

@@ -54,7 +54,6 @@ TEST(home, that_is_away_is_not_made_anew)
     CLEANUP(world) struct world           *world = world_new();
     CLEANUP(blob_store) struct blob_store *away = empty_store(dir);
     char                                   word[HOME_WORD];
-    bool                                   was = false;
     struct err                             err = {0};
 
     CHECK_WORKS(home_check(world->farm.store, world->farm.blob, true, word, &err));
@@ -64,24 +63,62 @@ TEST(home, that_is_away_is_not_made_anew)
     CHECK_FAILS(home_is(away, word, &err), ERR_BLOB_DENIED);
     CHECK(!has_home(away));
 
-    CHECK_WORKS(home_forget(world->farm.store, &was, &err)); /* it is lost */
-    CHECK(was);
+    CHECK_WORKS(home_take_any(world->farm.store, &err)); /* it is lost */
+    CHECK_WORKS(home_check(world->farm.store, away, false, word, &err));
+    CHECK_TEXT(word, "");
     CHECK_WORKS(home_check(world->farm.store, away, true, word, &err));
     CHECK_FAILS(home_check(world->farm.store, world->farm.blob, true, word, &err), ERR_BLOB_DENIED);
     CHECK_WORKS(dir_remove(dir, &err));
 }
 
-/* Killed between the two, or a database that was made anew beside the old objects. */
-TEST(home, whose_word_the_database_does_not_know_is_taken)
+static const struct statement forget = {"forget_home", "DELETE FROM object_home", 0};
+static const struct statement decide = {
+    "decide_home",
+    "INSERT INTO object_home (word) VALUES ('new:abc') ON CONFLICT (one) DO UPDATE SET word = 'new:abc'",
+    0};
+static const struct statement decide_otherwise = {
+    "decide_home_otherwise", "UPDATE object_home SET word = 'new:other'", 0};
+
+static void change_home(struct world *world, const struct statement *change)
+{
+    struct err err = {0};
+
+    CHECK_WORKS(store_run(world->farm.store, change, NULL, NULL, &err));
+}
+
+/* A new farm with another one's settings for the store. */
+TEST(home, of_another_farm_is_not_taken_by_a_new_database)
 {
     CLEANUP(world) struct world *world = world_new();
     char                         word[HOME_WORD];
     char                         again[HOME_WORD];
-    bool                         was = false;
     struct err                   err = {0};
 
     CHECK_WORKS(home_check(world->farm.store, world->farm.blob, true, word, &err));
-    CHECK_WORKS(home_forget(world->farm.store, &was, &err));
+    change_home(world, &forget);
+    CHECK_FAILS(home_check(world->farm.store, world->farm.blob, true, again, &err),
+                ERR_BLOB_DENIED);
+    CHECK(strstr(err.story, "another farm's") != NULL && strstr(err.story, "--new-store") != NULL);
+    CHECK_WORKS(home_take_any(world->farm.store, &err)); /* the other's database is lost */
     CHECK_WORKS(home_check(world->farm.store, world->farm.blob, true, again, &err));
     CHECK_TEXT(again, word);
+}
+
+/* Killed between two steps: the word is decided, and in the store or not. */
+TEST(home, is_found_by_whoever_comes_after_one_that_was_killed)
+{
+    CLEANUP(world) struct world *world = world_new();
+    char                         word[HOME_WORD];
+    struct err                   err = {0};
+
+    change_home(world, &decide);
+    CHECK_WORKS(home_check(world->farm.store, world->farm.blob, false, word, &err));
+    CHECK_TEXT(word, "");
+    CHECK_WORKS(home_check(world->farm.store, world->farm.blob, true, word, &err));
+    CHECK_TEXT(word, "abc");
+    change_home(world, &decide);
+    CHECK_WORKS(home_check(world->farm.store, world->farm.blob, true, word, &err));
+    CHECK_TEXT(word, "abc");
+    change_home(world, &decide_otherwise);
+    CHECK_FAILS(home_check(world->farm.store, world->farm.blob, true, word, &err), ERR_BLOB_DENIED);
 }
