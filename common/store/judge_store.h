@@ -68,15 +68,15 @@ struct judge_call {
     int64_t      tokens_prompt, tokens_answer;
     double       cost_usd; /* -1: no price known */
     unsigned     flags;
-    struct bytes answer; /* canonical JSON; under a key of its job's own, why it can't be used; or none */
+    struct bytes answer; /* canonical JSON; or, under a key of its job's, why there is none of use */
 };
 
 /* The newest usable answer to the same bytes. */
 WARN_UNUSED int judge_store_cached(struct store *store, struct arena *arena, struct bytes cache_key,
                                    bool *ret_there, struct judge_call *ret_call, struct err *err);
 
-/* Before a model is asked: a row of the most that it may cost and of no answer. Whoever asks may die:
- * what the row says is spent until it is told otherwise. */
+/* Before a model is asked: a row of the most that it may cost and of no answer. Whoever asks may
+ * die: what the row says is spent until it is told otherwise. */
 WARN_UNUSED int judge_store_reserve(struct store *store, struct arena *arena, int64_t trace_no,
                                     const struct judge_call *most, int64_t *ret_call_no,
                                     struct err *err);

@@ -154,8 +154,8 @@ static int look_up_useless(struct asking *asking, size_t at, bool *ret_there, st
     return 0;
 }
 
-/* A cached answer went through answer_read before it was kept; a newer program may be stricter. What a
- * job paid for itself it finds however fresh it wants to be. */
+/* A cached answer went through answer_read before it was kept; a newer program may be stricter.
+ * What a job paid for itself it finds however fresh it wants to be. */
 static int look_up(struct asking *asking, size_t at, bool *ret_there, struct err *err)
 {
     struct panelist  *panelist = &asking->panelists[at];
@@ -257,8 +257,8 @@ static int check_budget(struct asking *asking, struct err *err)
     return 0;
 }
 
-/* What the asks may cost is spent from here on, for every worker: of two at once only one has the rest
- * of a budget, and one that is killed while a model thinks has spent it. */
+/* What the asks may cost is spent from here on, for every worker: of two at once only one has the
+ * rest of a budget, and one that is killed while a model thinks has spent it. */
 static int reserve(struct asking *asking, struct err *err)
 {
     CLEANUP(store_rollback) struct store *open = asking->store;
@@ -376,7 +376,8 @@ static int keep_call(struct asking *asking, size_t number, struct err *err)
         call.answer = bytes_of(panelist->why);
         call.cache_key.data = asking->useless_keys[asking->of[number]];
     }
-    return judge_store_settle(asking->store, asking->in->arena, asking->call_no[number], &call, err);
+    return judge_store_settle(asking->store, asking->in->arena, asking->call_no[number], &call,
+                              err);
 }
 
 static int ask_them(struct asking *asking, struct err *err)
