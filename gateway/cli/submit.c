@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* prt submit - sends a recorded session: open, snapshots, chunks, complete. */
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,12 +230,25 @@ static int wait_for_end(struct cli *cli, const struct submission *what, struct b
                    WAIT_MOST_MS / 60000, shown, what->trace);
 }
 
-static int submit(struct cli *cli, struct submission *what, struct err *err)
+/* Before anything is sent: a trace that is begun in vain stays open. */
+static int check_directory(const char *dir, struct err *err)
 {
-    struct bytes document;
+    struct stat info;
 
-    TRY(crypto_setup(err));
-    TRY(what->trace == NULL ? begin(cli, what, err) : resume(cli, what, err));
+    if (dir == NULL) {
+        return 0;
+    }
+    if (stat(dir, &info) == 0) {
+        errno = ENOTDIR;
+        if (S_ISDIR(info.st_mode)) {
+            return 0;
+        }
+    }
+    return err_errno(err, "%s", dir);
+}
+
+static int send_all(struct cli *cli, const struct submission *what, struct err *err)
+{
     TRY(send_snapshot(cli, what, what->before, "start_workspace_snapshot", err));
     TRY(send_chunks(cli, what, err));
     if (what->first < 0) {
@@ -247,11 +261,27 @@ static int submit(struct cli *cli, struct submission *what, struct err *err)
                                     .json = what->complete},
                      NULL, NULL, NULL, err));
     }
+    return 0;
+}
+
+static int submit(struct cli *cli, struct submission *what, struct err *err)
+{
+    struct bytes document;
+
+    TRY(crypto_setup(err));
+    TRY(check_directory(what->before, err));
+    TRY(check_directory(what->after, err));
+    TRY(what->trace == NULL ? begin(cli, what, err) : resume(cli, what, err));
+    if (send_all(cli, what, err) < 0) {
+        return err_add(err, "not all is sent, prt submit --resume %s goes on", what->trace);
+    }
     if (!what->wait || what->first >= 0) {
         printf(cli->json ? "{\"trace_id\":\"%s\"}\n" : "%s\n", what->trace);
         return EXIT_DONE;
     }
-    TRY(wait_for_end(cli, what, &document, err));
+    if (wait_for_end(cli, what, &document, err) < 0) {
+        return err_add(err, "%s is sent whole; waiting for its verdict", what->trace);
+    }
     return outcome_print(cli, what->trace, document, err);
 }
 
