@@ -29,7 +29,7 @@ pid=$(pid_of worker-qa-1)
 kill -TERM "$pid"
 wait_until alive_again worker-qa-1 "$pid"
 grep -q 'prt up: worker-qa-1 exited with 0;' "$work/var/log/up.log"
-! grep -q 'not gone within the grace period' "$work/var/log/up.log"
+! grep -q 'not gone within the grace period' "$work/var/log/up.log" || exit 1
 wait_until two_others_run
 expect "$(db 'SELECT count(*) FROM qa_results')" = 0
 expect "$(prt --json status | jq '.streams[] | select(.stream == "PRT_DEAD") | .messages')" = 0

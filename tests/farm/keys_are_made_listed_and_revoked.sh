@@ -26,7 +26,7 @@ expect "$(status)" = 403
 there() { api GET "/v1/traces/$trace" >/dev/null; [ "$(status)" = 202 ]; }
 wait_until there
 # Who uses prt is told where the key comes from.
-! PRT_API_KEY=$writer prt view "$trace" 2>"$work/said"
+! PRT_API_KEY=$writer prt view "$trace" 2>"$work/said" || exit 1
 grep -q 'role read; prt sends the key in PRT_API_KEY' "$work/said"
 token=$key # another tenant's
 api GET "/v1/traces/$trace" >/dev/null
@@ -39,5 +39,5 @@ token=$writer
 refused() { create; [ "$(status)" = 401 ]; }
 wait_until refused
 expect "$(prt --json keys list | jq -r '.[0].revoked_at != null')" = true
-! prt keys revoke 0123456789ab 2>/dev/null
-! prt keys create --role king 2>/dev/null
+! prt keys revoke 0123456789ab 2>/dev/null || exit 1
+! prt keys create --role king 2>/dev/null || exit 1

@@ -16,7 +16,7 @@ done
 load_goes_on
 load_end
 expect_ledger_true
-! grep -q 'not gone within the grace period\|was ended by signal' "$work/var/log/up.log"
+! grep -q 'not gone within the grace period\|was ended by signal' "$work/var/log/up.log" || exit 1
 for name in worker-validate-1 worker-finalize-1 gateway worker-validate-2; do
     grep -q "prt up: $name exited with 0;" "$work/var/log/up.log"
 done

@@ -28,7 +28,7 @@ done
 
 expect "$(prt --json list --since 1h | jq '.traces | length')" = 3
 expect "$(prt --json list --until 1h | jq '.traces | length')" = 0
-! prt list --since soon 2>"$work/refused"
+! prt list --since soon 2>"$work/refused" || exit 1
 grep -q -- '--since' "$work/refused"
 
 # Different traces get different scores, each between 0 and 5, with reasons that cite real events.

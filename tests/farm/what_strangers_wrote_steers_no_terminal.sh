@@ -52,7 +52,7 @@ prt view "$trace" --json | jq '.trace_id = "'"$evil"'" | .integrity.signing_key_
     validation: {status: "'"$evil"'", reason: "'"$evil"'", tests: {fail_to_pass: ["'"$evil"'"]}}}' >"$work/forged.json"
 plain prt view "$work/forged.json"
 plain prt verify "$work/forged.json"
-! prt verify "$work/forged.json" >/dev/null
+! prt verify "$work/forged.json" >/dev/null || exit 1
 # A script gets a field as it is.
 expect "$(prt view "$work/forged.json" --field trace_id | head -c 4)" = "$(printf '\033]0;')"
 
