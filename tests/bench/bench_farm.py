@@ -259,19 +259,19 @@ class Farm:
         raise SystemExit("the gateway has no metric " + name)
 
     def finalized(self, trace):
-        """Completes it, waits for its document, and returns the finalizer's own words on it."""
-        pid = self.processes()["worker-finalize-1"][0]
-        self.ask("POST", "/v1/traces/%s/complete" % trace[0], trace[1], {}, Prefer="respond-async")
-        self.wait("SELECT finalized_us IS NOT NULL FROM traces WHERE trace_id = '%s'" % trace[0], "t")
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            for name in os.listdir(self.work + "/var/log"):
-                for line in open(self.work + "/var/log/" + name):
-                    if '"trace finalized"' in line and trace[0] in line:
-                        return json.loads(line)
-            time.sleep(0.05)
-        raise SystemExit("the finalizer (pid %d) logged nothing of %s" % (pid, trace[0]))
+        """Completes it, waits for its document, and returns the finalizer's own words on it. They are waited for in its
+        log: a psql each 50 ms took two fifths of a core from the finalizer."""
+        said = []
 
+        def told():
+            for line in open(self.work + "/var/log/worker-finalize-1.log"):
+                if '"trace finalized"' in line and trace[0] in line:
+                    said.append(json.loads(line))
+            return said
+        self.ask("POST", "/v1/traces/%s/complete" % trace[0], trace[1], {}, Prefer="respond-async")
+        self.wait_for("the finalizer's words on " + trace[0], told, 600)
+        self.wait("SELECT finalized_us IS NOT NULL FROM traces WHERE trace_id = '%s'" % trace[0], "t")
+        return said[0]
 
     def document(self, megabytes, before=lambda: None):
         """Fills a trace with events of about 500 bytes and completes it: (its finalizer's words on it, CPU s of the
