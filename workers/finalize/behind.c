@@ -5,18 +5,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum stage { HASHING, STORING, STAGES };
-
 struct behind {
     struct blob_writer *blob;
     struct leaves      *leaves;
     struct sha256      *sha; /* of all bytes */
-    pthread_t           thread[STAGES];
-    size_t              started;
+    pthread_t           thread;
+    bool                started;
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t  turned;
-    uint64_t        put, done[STAGES]; /* pieces so far; the n-th has the place n % PIECES_BEHIND */
+    size_t          first, count; /* of the pieces that wait; the others are the caller's */
     bool            stop;
     struct piece    pieces[PIECES_BEHIND];
     struct err      err; /* of the first piece that could not be stored */
@@ -55,54 +53,43 @@ static void add_leaves(struct leaves *leaves, const struct piece *piece)
     }
 }
 
-static int work_on(struct behind *behind, enum stage stage, struct piece *piece, struct err *err)
+static int store_piece(struct behind *behind, struct piece *piece, struct err *err)
 {
-    if (stage == HASHING) {
-        add_leaves(behind->leaves, piece);
-        sha256_add(behind->sha, buf_bytes(&piece->bytes));
-        return 0;
-    }
+    add_leaves(behind->leaves, piece);
+    sha256_add(behind->sha, buf_bytes(&piece->bytes));
     TRY(blob_writer_put(behind->blob, buf_bytes(&piece->bytes), err));
     piece->bytes.size = 0;
     piece->lines.size = 0;
     return 0;
 }
 
-static void run_stage(struct behind *behind, enum stage stage)
+static void *behind_run(void *arg)
 {
-    const uint64_t *before = stage == HASHING ? &behind->put : &behind->done[HASHING];
+    struct behind *behind = arg;
 
     (void)pthread_mutex_lock(&behind->lock);
-    while (!behind->stop) {
-        struct piece *piece = &behind->pieces[behind->done[stage] % PIECES_BEHIND];
-        struct err    err = {0};
+    for (;;) {
+        struct err err = {0};
 
-        if (behind->done[stage] == *before) {
+        while (behind->count == 0 && !behind->stop) {
             (void)pthread_cond_wait(&behind->turned, &behind->lock);
-            continue;
+        }
+        if (behind->stop) {
+            break;
         }
         (void)pthread_mutex_unlock(&behind->lock);
-        (void)!work_on(behind, stage, piece, &err);
+        (void)!store_piece(behind, &behind->pieces[behind->first], &err);
         (void)pthread_mutex_lock(&behind->lock);
-        behind->done[stage]++;
+        behind->first = (behind->first + 1) % PIECES_BEHIND;
+        behind->count--;
         if (err.code != ERR_NONE) {
             behind->err = err;
-            behind->stop = true; /* what comes behind is of no use */
+            behind->count = 0; /* what comes behind is of no use */
+            behind->stop = true;
         }
-        (void)pthread_cond_broadcast(&behind->turned);
+        (void)pthread_cond_signal(&behind->turned);
     }
     (void)pthread_mutex_unlock(&behind->lock);
-}
-
-static void *run_hashing(void *arg)
-{
-    run_stage(arg, HASHING);
-    return NULL;
-}
-
-static void *run_storing(void *arg)
-{
-    run_stage(arg, STORING);
     return NULL;
 }
 
@@ -112,7 +99,7 @@ static int wait_for_room(struct behind *behind, size_t below, struct err *err)
     int failed = 0;
 
     (void)pthread_mutex_lock(&behind->lock);
-    while (behind->put - behind->done[STORING] >= below && !behind->stop) {
+    while (behind->count >= below) {
         (void)pthread_cond_wait(&behind->turned, &behind->lock);
     }
     if (behind->err.code != ERR_NONE) {
@@ -125,17 +112,13 @@ static int wait_for_room(struct behind *behind, size_t below, struct err *err)
 
 static int start(struct behind *behind, struct err *err)
 {
-    static void *(*const run[STAGES])(void *) = {run_hashing, run_storing};
+    int failed = pthread_create(&behind->thread, NULL, behind_run, behind);
 
-    for (; behind->started < STAGES; behind->started++) {
-        int failed =
-            pthread_create(&behind->thread[behind->started], NULL, run[behind->started], behind);
-
-        if (failed != 0) {
-            errno = failed;
-            return err_errno(err, "starting the threads that store the document");
-        }
+    if (failed != 0) {
+        errno = failed;
+        return err_errno(err, "starting the thread that stores the document");
     }
+    behind->started = true;
     return 0;
 }
 
@@ -144,14 +127,16 @@ int behind_put(struct behind *behind, struct piece *piece, struct err *err)
     struct piece  taken = *piece;
     struct piece *place;
 
-    TRY(start(behind, err));
+    if (!behind->started) {
+        TRY(start(behind, err));
+    }
     TRY(wait_for_room(behind, PIECES_BEHIND, err));
     (void)pthread_mutex_lock(&behind->lock);
-    place = &behind->pieces[behind->put % PIECES_BEHIND];
+    place = &behind->pieces[(behind->first + behind->count) % PIECES_BEHIND];
     *piece = *place;
     *place = taken;
-    behind->put++;
-    (void)pthread_cond_broadcast(&behind->turned);
+    behind->count++;
+    (void)pthread_cond_signal(&behind->turned);
     (void)pthread_mutex_unlock(&behind->lock);
     return 0;
 }
@@ -159,10 +144,7 @@ int behind_put(struct behind *behind, struct piece *piece, struct err *err)
 int behind_catch_up(struct behind *behind, struct piece *piece, struct err *err)
 {
     TRY(wait_for_room(behind, 1, err));
-    for (enum stage stage = HASHING; stage < STAGES; stage++) {
-        TRY(work_on(behind, stage, piece, err));
-    }
-    return 0;
+    return store_piece(behind, piece, err);
 }
 
 int behind_finish(struct behind *behind, struct piece *piece, uint8_t ret_sha256[HASH_BYTES],
@@ -178,12 +160,12 @@ void behind_free(struct behind *behind)
     if (behind == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&behind->lock);
-    behind->stop = true;
-    (void)pthread_cond_broadcast(&behind->turned);
-    (void)pthread_mutex_unlock(&behind->lock);
-    for (size_t i = 0; i < behind->started; i++) {
-        (void)pthread_join(behind->thread[i], NULL);
+    if (behind->started) {
+        (void)pthread_mutex_lock(&behind->lock);
+        behind->stop = true;
+        (void)pthread_cond_signal(&behind->turned);
+        (void)pthread_mutex_unlock(&behind->lock);
+        (void)pthread_join(behind->thread, NULL);
     }
     (void)pthread_cond_destroy(&behind->turned);
     (void)pthread_mutex_destroy(&behind->lock);

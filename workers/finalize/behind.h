@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * behind.h - hashes and stores a document's bytes on threads of their own while the next are made.
+ * behind.h - hashes and stores a document's bytes on a thread of its own while the next are made.
  *
- *   put: piece ---> [PIECES_BEHIND in a ring] ---> hashing: leaves and nodes of the tree, SHA-256
- *                                             `--> storing: object store
+ *   put: piece ---> [PIECES_BEHIND] ---> thread: leaves and nodes of the tree, SHA-256, object store
  *
  * The tree is made here and not where the lines are chained because that halves the work: about
- * 1.6 us an event on either side. Storing has a thread of its own because it waits for the disk or
- * the network, while hashing could go on: a third of the time of a large document. Several pieces
- * wait between the threads: with one, on cores that others use too, each waited for the other to be
- * scheduled, and a document took twice as long. What fits into one piece needs no thread.
+ * 1.6 us an event on either side. Several pieces wait between the two: with one, on cores that others
+ * use too, each side waited for the other to be scheduled, and a document took twice as long. What
+ * fits into one piece needs no thread.
  *
  * Between the first put and catch_up, finish or free the writer's blob store and the leaves belong
- * to the threads.
+ * to the thread.
  */
 #ifndef PRT_WORKERS_FINALIZE_BEHIND_H
 #define PRT_WORKERS_FINALIZE_BEHIND_H
@@ -39,7 +37,7 @@ struct leaves {
     struct sha256 *sha; /* borrowed */
 };
 
-enum { PIECES_BEHIND = 6 };
+enum { PIECES_BEHIND = 4 };
 
 struct behind;
 
